@@ -1,0 +1,119 @@
+"""The recorder's link to the site's database: desired state down, journal, status and events up.
+
+A thread of the recorder's Celery worker. When the database is away it tries again with growing pauses; capture goes
+on from the desired state it has, and the journal keeps what the rows will need.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+import uuid
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.utils import timezone
+
+from recorder.capture.journal import JournalReader
+from recorder.worker.disabled import open_gaps_of_disabled_streams
+from recorder.worker.drain import BATCH_ENTRIES, JournalDrain
+from recorder.worker.outages import OutageTeller
+from recorder.worker.reconcile import Reconciler
+from recorder.worker.status import StatusWriter
+from vms.servers.choices import ServerState
+from vms.servers.models import Server, Volume
+from vms.servers.volumes import measure_volume
+
+logger = logging.getLogger(__name__)
+
+ROUND_S = 0.5
+HEARTBEAT_S = 5.0
+VOLUMES_S = 30.0
+MAX_BACKOFF_S = 10.0
+
+
+class SiteLink(threading.Thread):
+    def __init__(self, server_id: uuid.UUID, shards: int) -> None:
+        super().__init__(name="sitelink", daemon=True)
+        self._server_id = server_id
+        self._shards = shards
+        self._reconciler = Reconciler(server_id, shards)
+        self._drain = JournalDrain(server_id)
+        self._status = StatusWriter(server_id, shards)
+        self._outages = OutageTeller(server_id)
+        self._readers: dict[int, tuple[int, JournalReader]] = {}
+        """Per shard the inode of its journal and the reader of that file."""
+        self._wake = threading.Event()
+        self._stop_requested = False
+        self._heartbeat_due = self._volumes_due = 0.0
+
+    def poke(self) -> None:
+        """Something changed: reconcile now instead of at the next round."""
+        self._wake.set()
+
+    def run(self) -> None:
+        backoff_s = ROUND_S
+        while not self._stop_requested:
+            try:
+                self._round()
+                backoff_s = ROUND_S
+            except (DatabaseError, InterfaceError) as err:
+                logger.warning("the database does not answer (%s), again in %.1f s", type(err).__name__, backoff_s)
+                close_old_connections()
+                backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
+            except Exception:
+                logger.exception("the link to the site failed, again in %.1f s", backoff_s)
+                backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
+            self._wake.wait(backoff_s)
+            self._wake.clear()
+
+    def stop(self) -> None:
+        """Write what is still in the journal (capture has closed its segments by now), then end."""
+        self._stop_requested = True
+        self._wake.set()
+        self.join(5)
+        try:
+            self._drain_all()
+            self._status.write()
+        except Exception as err:
+            logger.warning("the journal was not drained at the end (%s); the next start does it", type(err).__name__)
+
+    def _round(self) -> None:
+        if self._reconciler.reconcile():
+            open_gaps_of_disabled_streams(self._server_id)
+        self._drain_all()
+        self._status.write()
+        now = time.monotonic()
+        if now >= self._heartbeat_due:
+            self._heartbeat_due = now + HEARTBEAT_S
+            self._outages.tell()
+            Server.objects.filter(pk=self._server_id).update(
+                last_seen_at=timezone.now(), state=ServerState.ONLINE, version=settings.VMS_VERSION
+            )
+        if now >= self._volumes_due:
+            self._volumes_due = now + VOLUMES_S
+            for volume in Volume.objects.filter(server_id=self._server_id, is_enabled=True):
+                measure_volume(volume)
+
+    def _drain_all(self) -> None:
+        for shard in range(self._shards):
+            try:
+                if (reader := self._reader(shard)) is not None:
+                    while self._drain.drain(reader) == BATCH_ENTRIES:
+                        pass
+            except sqlite3.Error as err:
+                logger.warning("the journal of shard %d can't be read now: %s", shard, err)
+                self._readers.pop(shard, None)
+
+    def _reader(self, shard: int) -> JournalReader | None:
+        """None while the shard made no journal yet; opened anew when the shard had to replace a broken one."""
+        path = settings.VMS_HOME.journal(shard)
+        try:
+            inode = path.stat().st_ino
+            if shard not in self._readers or self._readers[shard][0] != inode:
+                self._readers[shard] = inode, JournalReader(path)
+        except FileNotFoundError:
+            return None
+        return self._readers[shard][1]
