@@ -30,39 +30,8 @@ def pack_column(values: Sequence[int]) -> bytes:
     return bytes((width,)) + _big_endian(array(_TYPES[width], values))
 
 
-def unpack_column(buffer: bytes, at: int, count: int, typecode: str) -> tuple[array[int], int]:
-    """An array of `count` numbers and where the next column begins. Raises `ValueError`, `OverflowError`."""
-    width = buffer[at] if at < len(buffer) else -1
-    at += 1
-    if width == 0:
-        runs = int.from_bytes(buffer[at : at + 4], "big")
-        values, at = _read(buffer, at + 4, "Q", runs)
-        counts, at = _read(buffer, at, "I", runs)
-        if sum(counts) != count:
-            raise ValueError("a column of the wrong length")
-        column = array(typecode)
-        for value, repeats in zip(values, counts, strict=True):
-            column.extend(array(typecode, (value,)) * repeats)
-        return column, at
-    if width not in _TYPES:
-        raise ValueError("a column of an unknown kind")
-    column, at = _read(buffer, at, _TYPES[width], count)
-    return (column if column.typecode == typecode else array(typecode, column)), at
-
-
 def _big_endian(column: array[int]) -> bytes:
     if sys.byteorder == "little":
         column = column[:]
         column.byteswap()
     return column.tobytes()
-
-
-def _read(buffer: bytes, at: int, typecode: str, count: int) -> tuple[array[int], int]:
-    column = array(typecode)
-    end = at + count * column.itemsize
-    if end > len(buffer):
-        raise ValueError("a column is cut off")
-    column.frombytes(buffer[at:end])
-    if sys.byteorder == "little":
-        column.byteswap()
-    return column, end

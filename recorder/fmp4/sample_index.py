@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import struct
 import zlib
-from array import array
 from collections.abc import Sequence
-from itertools import accumulate, repeat
-from operator import add, sub
+from operator import sub
 
 from .boxes import box, full_box
-from .columns import pack_column, unpack_column
+from .columns import pack_column
 from .init import AUDIO_TRACK, VIDEO_TRACK
 from .moof import MAX_FRAGMENT_BYTES
 from .samples import MAX_SAMPLES, TrackLog, TrackSamples
@@ -104,9 +102,11 @@ def parse_sample_index(
         raise ValueError("no sample index of this file")
     if zlib.crc32(struct.pack(">QQ", start, end) + tables) != checksum:
         raise ValueError("the sample index is damaged")
+    from .unpack import unpack_track  # loads numpy, which capture does without
+
     try:
-        video, at = _unpack_track(tables, 0, start, end, timescales[0])
-        audio, _ = _unpack_track(tables, at, start, end, timescales[1])
+        video, at = unpack_track(tables, 0, start, end, timescales[0])
+        audio, _ = unpack_track(tables, at, start, end, timescales[1])
     except (OverflowError, struct.error, IndexError) as err:
         raise ValueError("the sample index is damaged") from err
     return video, audio
@@ -134,60 +134,6 @@ def _pack_track(track: TrackSamples, media_start: int, media_end: int) -> bytes:
     columns = (gaps, headers, counts, sizes, track.durations, zigzag, steps)
     head = _TRACK_HEAD.pack(len(gaps), len(track), len(steps), track.decode_times[0] if len(track) else 0)
     return head + b"".join(map(pack_column, columns))
-
-
-def _unpack_track(tables: bytes, at: int, media_start: int, media_end: int, timescale: int) -> tuple[TrackSamples, int]:
-    fragments, samples, syncs, first_time = _TRACK_HEAD.unpack_from(tables, at)
-    if (
-        not fragments <= samples <= min(MAX_SAMPLES, media_end - media_start)
-        or syncs > samples
-        or (samples and not fragments)
-    ):
-        raise ValueError("impossible counts in the sample index")
-    at += _TRACK_HEAD.size
-    gaps, at = unpack_column(tables, at, fragments, "Q")
-    headers, at = unpack_column(tables, at, fragments, "I")
-    counts, at = unpack_column(tables, at, fragments, "I")
-    sizes, at = unpack_column(tables, at, samples, "I")
-    durations, at = unpack_column(tables, at, samples, "I")
-    zigzag, at = unpack_column(tables, at, samples, "I")
-    steps, at = unpack_column(tables, at, syncs, "I")
-    keyframes = array("I", accumulate(steps))
-    if sum(counts) != samples or (syncs and keyframes[-1] >= samples):
-        raise ValueError("impossible counts in the sample index")
-    if media_start + sum(gaps) + sum(headers) + sum(sizes) > media_end:
-        raise ValueError("the sample index points past the media")
-    if any(zigzag):
-        cts_offsets = array("i", [-(code + 1 >> 1) if code & 1 else code >> 1 for code in zigzag])
-    else:
-        cts_offsets = array("i", bytes(4 * samples))
-    decode_times = array("q", accumulate(durations[:-1], initial=first_time)) if samples else array("q")
-    if samples == fragments:  # one sample in each, as in video
-        ends = array("Q", accumulate(map(add, map(add, gaps, headers), sizes)))
-        if media_start:
-            ends = array("Q", map(add, ends, repeat(media_start)))
-        offsets = array("Q", map(sub, ends, sizes))
-        fragment_offsets = array("Q", map(sub, offsets, headers))
-    else:
-        offsets, fragment_offsets = _spread(media_start, gaps, headers, counts, sizes)
-    track = TrackSamples(timescale, decode_times, durations, cts_offsets, sizes, offsets, fragment_offsets, keyframes)
-    return track, at
-
-
-def _spread(
-    position: int, gaps: Sequence[int], headers: Sequence[int], counts: Sequence[int], sizes: Sequence[int]
-) -> tuple[array[int], array[int]]:
-    offsets, fragment_offsets = array("Q"), array("Q")
-    first = 0
-    for gap, header, count in zip(gaps, headers, counts, strict=True):
-        fragment = position + gap
-        position = fragment + header
-        fragment_offsets.extend([fragment] * count)
-        for size in sizes[first : first + count]:
-            offsets.append(position)
-            position += size
-        first += count
-    return offsets, fragment_offsets
 
 
 def _random_access(video: TrackSamples, audio: TrackSamples) -> bytes:

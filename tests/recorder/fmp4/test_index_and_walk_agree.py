@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import struct
-from array import array
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.fmp4 import FragmentScanner, SampleIndexBuilder
-from recorder.fmp4.columns import pack_column, unpack_column
+from recorder.fmp4.columns import pack_column
+from recorder.fmp4.unpack import unpack_column
 
 from .clips import STEP, Clip, Frame, Packet, encode_audio, encode_video, read_index, with_audio, write
 
@@ -181,8 +181,8 @@ def test_scanner_finds_every_fragment_however_the_bytes_are_cut(step, from_the_m
     assert keyframes == [f.decode_time for f in clip.frames if f.is_keyframe and f.decode_time >= first]
 
 
-@given(st.lists(st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 255, 256]), max_size=60))
+@given(st.lists(st.integers(0, 2**48 - 1) | st.sampled_from([0, 1, 255, 256]), max_size=60))
 def test_columns_round_trip(values):
     packed = pack_column(values)
     column, at = unpack_column(b"ab" + packed, 2, len(values), "Q")
-    assert (list(column), at) == (values, len(packed) + 2) if values else (column == array("Q"))
+    assert (list(column), at) == (values, len(packed) + 2)
