@@ -27,7 +27,8 @@ from vms.servers.models import Server
 from vms.servers.volumes import VolumeUnusableError, ensure_volume
 from watchdog.exceptions import CannotStartError
 
-DEMO_CAMERAS = ("Harbour", "Car park", "Lobby", "Warehouse")
+DEMO_CAMERAS = ("Car park north", "Lobby", "Harbour", "Warehouse aisle 3")
+"""After the scenes that the simulator shows first, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
