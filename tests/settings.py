@@ -11,8 +11,9 @@ os.environ.setdefault("VMS_CAMERA_NETWORKS", "127.0.0.0/8,10.0.0.0/8,192.168.0.0
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
 from vms.settings import *  # noqa: E402, F403
-from vms.settings import STORAGES  # noqa: E402
+from vms.settings import STATIC_ROOT, STORAGES  # noqa: E402
 
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 # Pages are tested without collectstatic: plain names instead of hashed ones.
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # signing in costs nothing here

@@ -15,7 +15,8 @@ from vms.cameras.models import Stream
 
 def open_gaps_of_disabled_streams(server_id: uuid.UUID) -> int:
     """Give every stream of this server that is off, and has no open gap, one that begins where its footage ended.
-    Returns how many were opened. Run it after each change of settings."""
+    Returns how many were opened. One query when there is nothing to do; run it now and then, after a drain: a run
+    that was just switched off ends in the rows only when capture has told so."""
     open_gap = Gap.objects.filter(stream=OuterRef("pk"), ended_at__isnull=True)
     running = Recording.objects.filter(stream=OuterRef("pk"), ended_at__isnull=True)
     streams = (

@@ -32,6 +32,7 @@ class JournalDrain:
     def __init__(self, server_id: uuid.UUID) -> None:
         self._server_id = server_id
         self._streams: dict[tuple[str, str], int] = {}
+        self._known_to_have_footage: set[int] = set()
 
     def drain(self, reader: JournalReader) -> int:
         """Write the next batch; returns how many entries it held. Raises Django's database errors."""
@@ -138,15 +139,27 @@ class JournalDrain:
 
     def _gap(self, payload: dict, stream_id: int) -> None:
         ended_ns = payload["end_ns"]
+        started_at = utc_from_ns(payload["start_ns"])
+        if stream_id not in self._known_to_have_footage:
+            started_at = self._start_of_first_gap(stream_id, payload["gap"], started_at)
         Gap.objects.update_or_create(
             id=payload["gap"],
             defaults={
                 "stream_id": stream_id,
                 "server_id": self._server_id,
                 "epoch": payload["epoch"],
-                "started_at": utc_from_ns(payload["start_ns"]),
+                "started_at": started_at,
                 "ended_at": None if ended_ns is None else utc_from_ns(ended_ns),
                 "cause": payload["cause"],
                 "detail": payload["detail"][:300],
             },
         )
+
+    def _start_of_first_gap(self, stream_id: int, gap_id: str, started_at: datetime) -> datetime:
+        """The first gap of a stream begins when the stream was added: until capture took it up there was no footage
+        for the same reason."""
+        others = Gap.objects.filter(stream_id=stream_id).exclude(pk=gap_id)
+        if others.exists() or Recording.objects.filter(stream_id=stream_id, started_at__lt=started_at).exists():
+            self._known_to_have_footage.add(stream_id)
+            return started_at
+        return min(started_at, Stream.objects.values_list("created_at", flat=True).get(pk=stream_id))

@@ -81,13 +81,13 @@ class SiteLink(threading.Thread):
             logger.warning("the journal was not drained at the end (%s); the next start does it", type(err).__name__)
 
     def _round(self) -> None:
-        if self._reconciler.reconcile():
-            open_gaps_of_disabled_streams(self._server_id)
+        self._reconciler.reconcile()
         self._drain_all()
         self._status.write()
         now = time.monotonic()
         if now >= self._heartbeat_due:
             self._heartbeat_due = now + HEARTBEAT_S
+            open_gaps_of_disabled_streams(self._server_id)
             self._outages.tell()
             Server.objects.filter(pk=self._server_id).update(
                 last_seen_at=timezone.now(), state=ServerState.ONLINE, version=settings.VMS_VERSION

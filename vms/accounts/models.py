@@ -17,8 +17,12 @@ class User(AbstractUser):
 
     class Meta(AbstractUser.Meta):
         constraints = [
-            models.UniqueConstraint(fields=["role"], condition=models.Q(role=Role.OWNER), name="exactly_one_owner",
-                                    violation_error_message="There is an owner already."),
+            models.UniqueConstraint(
+                fields=["role"],
+                condition=models.Q(role=Role.OWNER),
+                name="exactly_one_owner",
+                violation_error_message="There is an owner already.",
+            ),
         ]
 
     def may(self, action: Action) -> bool:

@@ -1,4 +1,4 @@
-"""Who may do what: the one table of actions and roles. Views, API, media tokens and tests read it, nothing repeats it."""
+"""Who may do what: the one table of actions and roles that views, API, media tokens and tests all read."""
 
 from django.db import models
 

@@ -53,10 +53,7 @@ def make_setup_link() -> str:
 
 def is_setup_open(token: str) -> bool:
     """Whether `create_owner` would take this token now."""
-    return (
-        not has_owner()
-        and SetupLink.objects.filter(token_sha256=_token_hash(token), used_at__isnull=True).exists()
-    )
+    return not has_owner() and SetupLink.objects.filter(token_sha256=_token_hash(token), used_at__isnull=True).exists()
 
 
 def create_owner(*, token: str, username: str, password: str, site_name: str = "") -> User:
@@ -75,9 +72,7 @@ def create_owner_directly(*, username: str, password: str, site_name: str = "") 
     """Make the owner from a command or the environment. Raises as `create_owner`; closes every set-up link."""
     if has_owner():
         raise SetupClosedError
-    owner = User(
-        username=User.normalize_username(username), role=Role.OWNER, is_staff=True, is_superuser=True
-    )
+    owner = User(username=User.normalize_username(username), role=Role.OWNER, is_staff=True, is_superuser=True)
     validate_password(password, owner)
     owner.set_password(password)
     owner.full_clean(exclude=["password"], validate_constraints=False)

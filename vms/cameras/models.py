@@ -23,8 +23,9 @@ class CameraQuerySet(models.QuerySet["Camera"]):
 class Camera(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     site = models.ForeignKey("sites.Site", on_delete=models.PROTECT, related_name="cameras")
-    server = models.ForeignKey("servers.Server", on_delete=models.PROTECT, related_name="cameras",
-                               help_text="Home server.")
+    server = models.ForeignKey(
+        "servers.Server", on_delete=models.PROTECT, related_name="cameras", help_text="Home server."
+    )
     name = models.CharField(max_length=120)
     username = models.CharField(max_length=120, blank=True)
     password_sealed = models.BinaryField(default=b"", blank=True, editable=False)
@@ -101,8 +102,9 @@ class Assignment(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["camera", "epoch"], name="assignment_epoch_unique"),
-            models.UniqueConstraint(fields=["camera"], condition=models.Q(ends_at__isnull=True),
-                                    name="one_open_assignment_per_camera"),
+            models.UniqueConstraint(
+                fields=["camera"], condition=models.Q(ends_at__isnull=True), name="one_open_assignment_per_camera"
+            ),
         ]
 
     def __str__(self) -> str:

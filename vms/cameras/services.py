@@ -17,8 +17,8 @@ from django.db.models import F, Max
 from django.utils import timezone
 
 from vms.audit.services import MASK, record_audit
-from vms.cameras.choices import RecordingMode, StreamKind, Transport
-from vms.cameras.models import Assignment, Camera, Stream
+from vms.cameras.choices import RecordingMode, StreamKind, StreamState, Transport
+from vms.cameras.models import Assignment, Camera, Stream, StreamStatus
 from vms.cameras.sealing import seal_password
 from vms.events.services import EVERYBODY_GROUP, push
 from vms.servers.models import Server
@@ -99,6 +99,8 @@ def update_camera(*, actor: Any, camera: Camera, **changes: Any) -> Camera:
     if not changed and not is_new_password:
         return camera
     camera.save()
+    if "is_enabled" in changed:
+        _forget_reports(camera)
     detail = {
         "before": {name: before[name] for name in changed},
         "after": {name: after[name] for name in changed},
@@ -169,6 +171,20 @@ def _set_stream(camera: Camera, kind: str, url: str) -> None:
         Stream.objects.update_or_create(camera=camera, kind=kind, defaults={"url": url, "is_enabled": True})
     else:
         Stream.objects.filter(camera=camera, kind=kind).update(is_enabled=False)
+
+
+def _forget_reports(camera: Camera) -> None:
+    """What was reported before a switch must not be shown after it; the recorder soon says more."""
+    state = StreamState.CONNECTING if camera.is_enabled else StreamState.DISABLED
+    StreamStatus.objects.filter(stream__camera=camera).update(
+        state=state,
+        state_detail="",
+        error_code="",
+        since_at=timezone.now(),
+        retry_at=None,
+        fps=0,
+        bitrate_bps=0,
+    )
 
 
 def _assign(camera: Camera, server: Server) -> None:

@@ -43,9 +43,7 @@ def with_streams(cameras: CameraQuerySet, now: datetime) -> CameraQuerySet:
 
 def stream_of(camera: Camera, kind: str) -> Stream | None:
     """The camera's stream if its settings name it now. Uses prefetched rows."""
-    return next(
-        (stream for stream in camera.streams.all() if stream.kind == kind and stream.is_enabled), None
-    )
+    return next((stream for stream in camera.streams.all() if stream.kind == kind and stream.is_enabled), None)
 
 
 def describe_state(camera: Camera) -> dict[str, object]:

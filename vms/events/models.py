@@ -12,8 +12,12 @@ class Severity(models.TextChoices):
 
 
 class Event(models.Model):
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False,
-                          help_text="Given by the source, so that a repeated delivery stays one row.")
+    id = models.UUIDField(
+        primary_key=True,
+        default=uuid.uuid4,
+        editable=False,
+        help_text="Given by the source, so that a repeated delivery stays one row.",
+    )
     at = models.DateTimeField(db_index=True)
     kind = models.CharField(max_length=40)
     severity = models.CharField(max_length=8, choices=Severity, default=Severity.INFO)

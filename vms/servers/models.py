@@ -33,11 +33,14 @@ class Server(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["site", "name"], name="server_name_unique_in_site",
+                fields=["site", "name"],
+                name="server_name_unique_in_site",
                 violation_error_message="A server of this name exists already.",
             ),
             models.UniqueConstraint(
-                fields=["site"], condition=models.Q(is_main=True), name="one_main_server_per_site",
+                fields=["site"],
+                condition=models.Q(is_main=True),
+                name="one_main_server_per_site",
                 violation_error_message="The site has a main server already.",
             ),
         ]
@@ -62,7 +65,8 @@ class Volume(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["server", "path"], name="volume_path_unique_on_server",
+                fields=["server", "path"],
+                name="volume_path_unique_on_server",
                 violation_error_message="This directory is a volume already.",
             ),
         ]

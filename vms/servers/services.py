@@ -52,9 +52,7 @@ def poke_recorder(server_name: str) -> None:
     options = {"socket_timeout": _POKE_TIMEOUT_S, "socket_connect_timeout": _POKE_TIMEOUT_S, "max_retries": 1}
     try:
         with current_app.connection_for_write(transport_options=options) as connection:
-            connection.ensure_connection(
-                max_retries=1, interval_start=0, interval_step=0, timeout=_POKE_TIMEOUT_S
-            )
+            connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=_POKE_TIMEOUT_S)
             current_app.send_task(
                 "recorder.reconcile",
                 queue=f"recorder.{server_name}",

@@ -113,3 +113,14 @@ def test_a_gap_of_a_camera_that_was_off_ends_when_footage_begins(server, camera,
     journal.append(entries[:1])
     JournalDrain(server.pk).drain(reader)
     assert Gap.objects.get().ended_at == utc_from_ns(START_NS)
+
+
+def test_the_first_gap_of_a_stream_begins_when_it_was_added(server, camera, journal, reader):
+    stream = camera.streams.get()
+    later_ns = int((stream.created_at.timestamp() + 3) * SECOND_NS)
+    gap = {"gap": str(uuid.uuid4()), "camera": str(camera.pk), "stream": "main", "epoch": 1, "start_ns": later_ns,
+           "end_ns": None, "cause": "refused", "detail": ""}  # fmt: skip
+    journal.append([("gap", gap), ("gap", {**gap, "end_ns": later_ns + SECOND_NS})])
+    JournalDrain(server.pk).drain(reader)
+    (row,) = Gap.objects.all()
+    assert (row.started_at, row.ended_at) == (stream.created_at, utc_from_ns(later_ns + SECOND_NS))

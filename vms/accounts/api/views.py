@@ -56,9 +56,7 @@ class TokenView(APIView):
 
     def get_authenticators(self):
         # Asking for a token with an old one in the header must work.
-        return (
-            [] if self.request is not None and self.request.method == "POST" else super().get_authenticators()
-        )
+        return [] if self.request is not None and self.request.method == "POST" else super().get_authenticators()
 
     @extend_schema(request=CredentialsSerializer, responses={200: TokenSerializer}, auth=[])
     def post(self, request: HttpRequest) -> Response:

@@ -23,9 +23,7 @@ class ServerSerializer(serializers.ModelSerializer):
 
     def validate_external_media_url(self, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
-            raise serializers.ValidationError(
-                "The URL must begin with http:// or https://.", code="bad_scheme"
-            )
+            raise serializers.ValidationError("The URL must begin with http:// or https://.", code="bad_scheme")
         return value.rstrip("/")
 
 
@@ -49,9 +47,7 @@ class VolumeFilter(django_filters.FilterSet):
         fields = ["server", "is_enabled"]
 
 
-class _ReadAndPatch(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet
-):
+class _ReadAndPatch(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet):
     required_actions = {"GET": Action.VIEW_SERVERS, "PATCH": Action.MANAGE_SERVERS}
     http_method_names = ["get", "patch", "head", "options"]
     lookup_value_converter = "uuid"

@@ -1,0 +1,139 @@
+"""Looking at a camera before it is saved: `POST /api/v1/cameras/probe/`."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions, serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from recorder.api.addresses import camera_policy, check_camera_url
+from recorder.errors import CameraError, ErrorCode
+from recorder.probe import Findings, ProbeTarget, probe_stream
+from vms.accounts.rights import Action
+from vms.api.errors import refuse_field
+from vms.audit.services import record_audit
+from vms.cameras.choices import StreamKind, Transport
+
+MAX_PROBES = 4
+"""At once in this process: each holds a thread for up to 10 s."""
+_slots = threading.BoundedSemaphore(MAX_PROBES)
+
+
+class ProbeRequestSerializer(serializers.Serializer):
+    url = serializers.CharField(max_length=2000, help_text="Of the main stream.")
+    sub_url = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    username = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
+    password = serializers.CharField(
+        max_length=200, required=False, allow_blank=True, default="", trim_whitespace=False, write_only=True
+    )
+    transport = serializers.ChoiceField(choices=Transport.choices, required=False, default=Transport.TCP)
+
+
+class ProbedVideoSerializer(serializers.Serializer):
+    codec = serializers.CharField()
+    width_px = serializers.IntegerField()
+    height_px = serializers.IntegerField()
+    fps = serializers.FloatField(allow_null=True)
+    gop_s = serializers.FloatField(allow_null=True, help_text="Seconds from keyframe to keyframe.")
+    profile = serializers.CharField()
+
+
+class ProbedAudioSerializer(serializers.Serializer):
+    codec = serializers.CharField()
+    sample_rate_hz = serializers.IntegerField()
+    channels = serializers.IntegerField()
+
+
+class ProbedStreamSerializer(serializers.Serializer):
+    kind = serializers.ChoiceField(choices=StreamKind.choices)
+    video = ProbedVideoSerializer()
+    audio = ProbedAudioSerializer(allow_null=True)
+    bitrate_bps = serializers.IntegerField(allow_null=True)
+    server = serializers.CharField(help_text="What the camera calls its software.")
+    warnings = serializers.ListField(child=serializers.CharField())
+
+
+class ProbeSerializer(serializers.Serializer):
+    streams = ProbedStreamSerializer(many=True)
+
+
+class TooManyProbes(exceptions.Throttled):
+    default_code = "too_many_probes"
+    extra_detail_singular = extra_detail_plural = ""
+
+    def __init__(self) -> None:
+        super().__init__(detail="Other cameras are being looked at just now. Try again in a few seconds.")
+        self.wait = 5
+
+
+class ProbeView(APIView):
+    required_actions = {"POST": Action.MANAGE_CAMERAS}
+
+    @extend_schema(request=ProbeRequestSerializer, responses={200: ProbeSerializer})
+    def post(self, request) -> Response:
+        """Look at a camera for a few seconds: what it sends, or why it can't be used. Nothing is stored."""
+        given = ProbeRequestSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        wanted = given.validated_data
+        urls = {StreamKind.MAIN: ("url", wanted["url"]), StreamKind.SUB: ("sub_url", wanted["sub_url"])}
+        urls = {kind: pair for kind, pair in urls.items() if pair[1]}
+        places = [check_camera_url(url, attr=attr) for attr, url in urls.values()]
+        credentials = (wanted["username"], wanted["password"], wanted["transport"])
+        if not _slots.acquire(blocking=False):
+            raise TooManyProbes
+        try:
+            results = asyncio.run(_probe_all([ProbeTarget(url, *credentials) for _, url in urls.values()]))
+        finally:
+            _slots.release()
+        errors = {kind: result for kind, result in zip(urls, results, strict=True) if isinstance(result, CameraError)}
+        record_audit(
+            actor=request.user,
+            action="camera.probed",
+            outcome="failed" if errors else "done",
+            detail={
+                "hosts": sorted({f"{place.host}:{place.port}" for place in places}),
+                "errors": sorted({error.code.value for error in errors.values()}),
+            },
+        )
+        for kind, error in errors.items():
+            attr = "password" if error.code == ErrorCode.UNAUTHORIZED else urls[kind][0]
+            raise refuse_field(attr, error.code.value, str(error)) from error
+        streams = [_describe(kind, found) for kind, found in zip(urls, results, strict=True)]
+        return Response(ProbeSerializer({"streams": streams}).data)
+
+
+async def _probe_all(targets: list[ProbeTarget]) -> list[Findings | CameraError]:
+    """All at once, on a loop of this thread: the server's own loop never meets a camera's bytes."""
+    policy = camera_policy()
+    found = await asyncio.gather(*(probe_stream(target, policy) for target in targets), return_exceptions=True)
+    for result in found:
+        if isinstance(result, BaseException) and not isinstance(result, CameraError):
+            raise result
+    return found
+
+
+def _describe(kind: str, found: Findings) -> dict[str, object]:
+    return {
+        "kind": kind,
+        "video": {
+            "codec": found.video.codec,
+            "width_px": found.video.width_px,
+            "height_px": found.video.height_px,
+            "fps": found.fps or found.video.frame_rate,
+            "gop_s": found.gop_s,
+            "profile": found.profile,
+        },
+        "audio": found.audio
+        and {
+            "codec": found.audio.codec,
+            "sample_rate_hz": found.audio.sample_rate_hz,
+            "channels": found.audio.channels,
+        },
+        "bitrate_bps": found.bitrate_bps,
+        "server": found.server,
+        "warnings": found.warnings,
+    }

@@ -1,0 +1,24 @@
+"""Cameras and their footage: everything of the API that needs the recorder."""
+
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from recorder.api.cameras import CameraViewSet, SimulatedCamerasView
+from recorder.api.media import ClipView, LiveView, PlaybackView, PlaylistView, SnapshotView
+from recorder.api.probe import ProbeView
+from recorder.api.timeline import TimelineView
+
+router = SimpleRouter()
+router.register("cameras", CameraViewSet, basename="api-camera")
+
+urlpatterns = [
+    path("cameras/probe/", ProbeView.as_view(), name="api-probe"),
+    path("cameras/simulated/", SimulatedCamerasView.as_view(), name="api-simulated-cameras"),
+    path("cameras/<uuid:camera_id>/timeline/", TimelineView.as_view(), name="api-timeline"),
+    path("cameras/<uuid:camera_id>/clip.mp4", ClipView.as_view(), name="api-clip"),
+    path("cameras/<uuid:camera_id>/playlist.m3u8", PlaylistView.as_view(), name="api-playlist"),
+    path("cameras/<uuid:camera_id>/snapshot.jpg", SnapshotView.as_view(), name="api-snapshot"),
+    path("cameras/<uuid:camera_id>/live/", LiveView.as_view(), name="api-live"),
+    path("cameras/<uuid:camera_id>/playback/", PlaybackView.as_view(), name="api-playback"),
+    *router.urls,
+]
