@@ -1,0 +1,184 @@
+"""ffmpeg as a child process with pipes: found, started, limited in number, and gone when it isn't wanted any more.
+
+Command lines come from ffmpeg-python; camera bytes go in by stdin, so no address and no password is in an argv. A
+child runs at nice 10. It ends with its stdin, so none outlives the media service, however that dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import ffmpeg
+
+log = logging.getLogger(__name__)
+
+DEFAULT_LIMIT = 4
+"""Transcodes at once. 1080p15 costs about half a core; sane: 1 to the number of cores times 2."""
+READ_BYTES = 64 * 1024
+MAX_PENDING_BYTES = 8 << 20
+"""What may wait to be read by a live child before frames are left out."""
+GLOBAL_ARGUMENTS = ("-hide_banner", "-nostdin", "-loglevel", "error")
+
+
+class TranscodingError(Exception):
+    """No transcode for now: `code` for programs, `str()` for a person."""
+
+    code = "transcode_failed"
+
+
+class TranscodeLimitReached(TranscodingError):
+    code = "transcode_limit"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"This server already converts {limit} streams for browsers, as many as it may. Try again when one of them "
+            "is closed, choose the other stream of the camera, or raise VMS_MAX_TRANSCODES."
+        )
+
+
+class FfmpegMissing(TranscodingError):
+    code = "ffmpeg_missing"
+
+    def __init__(self) -> None:
+        super().__init__("ffmpeg is not installed: apt-get install ffmpeg, or pip install imageio-ffmpeg.")
+
+
+@cache
+def find_ffmpeg() -> str:
+    """The system's ffmpeg, else the one that imageio-ffmpeg brings. Raises `FfmpegMissing`."""
+    path = shutil.which("ffmpeg")
+    if path is None:
+        try:
+            import imageio_ffmpeg
+
+            path = imageio_ffmpeg.get_ffmpeg_exe()
+        except (ImportError, RuntimeError) as err:
+            raise FfmpegMissing from err
+    return path
+
+
+class TranscodeSlots:
+    """The cap on transcodes. Loop's thread only."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = int(os.environ.get("VMS_MAX_TRANSCODES") or DEFAULT_LIMIT) if limit is None else limit
+        self.used = 0
+
+    def take(self) -> None:
+        """Raises `TranscodeLimitReached`."""
+        if self.used >= self.limit:
+            raise TranscodeLimitReached(self.limit)
+        self.used += 1
+
+    def give_back(self) -> None:
+        self.used -= 1
+
+
+class FfmpegChild:
+    """One ffmpeg between `feed` and `on_output`; `on_end` is called once unless `kill` comes first."""
+
+    def __init__(
+        self, graph: Any, on_output: Callable[[bytes], Awaitable[None] | None], on_end: Callable[[str], None]
+    ) -> None:
+        """`graph` is an output of ffmpeg-python. Raises `FfmpegMissing`."""
+        arguments = graph.global_args(*GLOBAL_ARGUMENTS).compile(cmd=find_ffmpeg())
+        self._arguments = ["nice", "-n", "10", *arguments]
+        self._on_output = on_output
+        self._on_end = on_end
+        self._pending: list[bytes] = []
+        self._process: asyncio.subprocess.Process | None = None
+        self._is_input_closed = False
+        self._task = asyncio.create_task(self._run())
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Fed, and not yet in the child's pipe."""
+        if self._process is None or self._process.stdin is None:
+            return sum(map(len, self._pending))
+        return self._process.stdin.transport.get_write_buffer_size()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def feed(self, content: bytes) -> None:
+        """Never waits; look at `waiting_bytes`."""
+        if self._process is None:
+            self._pending.append(content)
+        elif self._process.stdin is not None and not self._process.stdin.is_closing():
+            self._process.stdin.write(content)
+
+    async def feed_all(self, content: bytes) -> None:
+        """Waits while the child is behind."""
+        self.feed(content)
+        if self._process is not None and self._process.stdin is not None:
+            with suppress(ConnectionError):
+                await self._process.stdin.drain()
+
+    def close_input(self) -> None:
+        """Nothing more comes; the child finishes and `on_end` is called."""
+        self._is_input_closed = True
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def kill(self) -> None:
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        process = None
+        complaint: asyncio.Task[bytes] | None = None
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            self._process = process
+            complaint = asyncio.create_task(_read_tail(process.stderr))
+            for content in self._pending:
+                self.feed(content)
+            self._pending.clear()
+            if self._is_input_closed:
+                self.close_input()
+            try:
+                while content := await process.stdout.read(READ_BYTES):
+                    waits = self._on_output(content)
+                    if waits is not None:
+                        await waits
+                text = (await complaint).decode(errors="replace").strip()
+            except ValueError as err:
+                text = f"its output makes no sense: {err}"
+            if text:
+                log.warning("ffmpeg: %s", text.splitlines()[-1][:300])
+            self._on_end(text)
+        finally:
+            if complaint is not None:
+                complaint.cancel()
+            if process is not None:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                if process.stdin is not None:
+                    process.stdin.close()
+                await asyncio.shield(asyncio.ensure_future(process.wait()))
+
+
+async def _read_tail(stream: asyncio.StreamReader | None) -> bytes:
+    tail = b""
+    while stream is not None and (content := await stream.read(4096)):
+        tail = (tail + content)[-2048:]
+    return tail
+
+
+def mp4_input() -> Any:
+    """Fragments from stdin as they come: no probing beyond the init segment, timestamps kept.
+
+    (`nobuffer` would throw away what probing reads, the keyframe; `probesize=32` breaks the demuxer.)"""
+    return ffmpeg.input("pipe:0", format="mp4", copyts=None, threads=1, analyzeduration=0, fpsprobesize=0)
