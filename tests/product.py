@@ -110,7 +110,7 @@ def running_product(home: Path | None = None, **settings: str) -> Iterator[Produ
         **{name: value for name, value in os.environ.items() if not name.startswith(("VMS_", "HERON_", "DJANGO_"))},
         "VMS_HOME": str(home), "VMS_PORT": str(port), "VMS_MEDIA_PORT": str(media_port),
         "VMS_SIMCAM_PORT": str(simcam_port), "VMS_OWNER_USER": OWNER, "VMS_OWNER_PASSWORD": OWNER_PASSWORD,
-        "VMS_CAMERA_NETWORKS": "127.0.0.0/8", **settings,
+        "VMS_CAMERA_NETWORKS": "127.0.0.0/8", "VMS_BUFFER_DIR": str(home / "run" / "buffer"), **settings,
     }  # fmt: skip
     log = (home / "up.log").open("wb")
     process = subprocess.Popen(

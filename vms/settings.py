@@ -39,7 +39,16 @@ def port_setting(name: str, default: int) -> int:
 
 VMS_VERSION = "0.1.0"
 VMS_HOME = VmsHome.from_environment(BASE_DIR / "var")
-VMS_HOME.make_directories()
+try:
+    VMS_HOME.make_directories()
+    VMS_MEDIA_KEY = VMS_HOME.read_or_make_secret("media.key")
+    VMS_SEAL_KEY = VMS_HOME.read_or_make_secret("seal.key", 32)
+    _django_key = VMS_HOME.read_or_make_secret("django.key").hex()
+except OSError as err:
+    raise ImproperlyConfigured(
+        f"{err.filename} can't be used ({err.strerror}): make it this user's own, "
+        "or choose another directory with VMS_HOME."
+    ) from err
 VMS_BIND = setting("VMS_BIND", "127.0.0.1")
 VMS_PORT = port_setting("VMS_PORT", 5008)
 VMS_MEDIA_PORT = port_setting("VMS_MEDIA_PORT", 5011)
@@ -47,6 +56,7 @@ VMS_SIMCAM_PORT = port_setting("VMS_SIMCAM_PORT", VMS_MEDIA_PORT + 1)
 VMS_SERVER_NAME = setting("VMS_SERVER_NAME", "main")
 VMS_OWNER_USER = setting("VMS_OWNER_USER")
 VMS_OWNER_PASSWORD = setting("VMS_OWNER_PASSWORD")
+VMS_BUFFER_DIR = setting("VMS_BUFFER_DIR")
 VMS_DEMO = setting("VMS_DEMO", "1") != "0"
 VMS_CAMERA_NETWORKS = tuple(
     part.strip() for part in setting("VMS_CAMERA_NETWORKS", ",".join(DEFAULT_NETWORKS)).split(",") if part.strip()
@@ -55,11 +65,9 @@ try:
     AddressPolicy.from_strings(VMS_CAMERA_NETWORKS)
 except ValueError as err:
     raise ImproperlyConfigured(f"VMS_CAMERA_NETWORKS: {err}.") from err
-VMS_MEDIA_KEY = VMS_HOME.read_or_make_secret("media.key")
-VMS_SEAL_KEY = VMS_HOME.read_or_make_secret("seal.key", 32)
 
 DEBUG = False
-SECRET_KEY = setting("VMS_SECRET_KEY") or VMS_HOME.read_or_make_secret("django.key").hex()
+SECRET_KEY = setting("VMS_SECRET_KEY") or _django_key
 ALLOWED_HOSTS = [host for host in setting("VMS_ALLOWED_HOSTS").split(",") if host] or (
     ["localhost", "127.0.0.1", "[::1]", "testserver"] if VMS_BIND in ("127.0.0.1", "::1") else ["*"]
 )
@@ -202,7 +210,7 @@ SESSION_COOKIE_NAME = "__Host-sid" if VMS_IS_HTTPS else f"heron_sid_{VMS_PORT}"
 CSRF_COOKIE_NAME = "__Host-csrf" if VMS_IS_HTTPS else f"heron_csrf_{VMS_PORT}"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = VMS_IS_HTTPS
 SESSION_COOKIE_AGE = 12 * 3600
-SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_REFERRER_POLICY = "same-origin"  # without any referrer Chromium sends `Origin: null`, and every form fails
 X_FRAME_OPTIONS = "DENY"
 
 # --- REST API ----------------------------------------------------------------------------------------------------

@@ -43,12 +43,15 @@ def prepare_installation() -> Prepared:
     try:
         call_command("migrate", verbosity=0, interactive=False)
     except OperationalError as err:
-        raise CannotStartError(f"The database does not answer (VMS_DATABASE_URL): {err}".strip()) from err
+        # The database's own words may be several lines.
+        raise CannotStartError(
+            f"The database does not answer (VMS_DATABASE_URL): {' '.join(str(err).split())}"
+        ) from err
     _collect_static_files()
     server = ensure_local_server()
     try:
         ensure_volume(server, settings.VMS_HOME.default_volume)
-        ensure_volume(server, buffer_directory(), VolumePurpose.BUFFER)
+        ensure_volume(server, buffer_directory(server), VolumePurpose.BUFFER)
     except VolumeUnusableError as err:
         raise CannotStartError(str(err)) from err
     # Redis and the recorder start later: that nobody could be told of the new cameras is no news.
@@ -59,12 +62,14 @@ def prepare_installation() -> Prepared:
     return Prepared(token, len(DEMO_CAMERAS) if simulated else 0)
 
 
-def buffer_directory() -> Path:
-    """The ring for live-only cameras: in memory where the system offers that."""
-    name = "heron-" + hashlib.sha256(str(settings.VMS_HOME.root).encode()).hexdigest()[:12]
-    memory = Path("/dev/shm")  # noqa: S108 - the directory's name is this installation's own, mode 0700
+def buffer_directory(server: Server) -> Path:
+    """The ring for live-only cameras: in memory where the system offers that, named after the site, so that a new
+    installation in an old place doesn't meet its predecessor's."""
+    if settings.VMS_BUFFER_DIR:
+        return Path(settings.VMS_BUFFER_DIR)
+    memory = Path("/dev/shm")  # noqa: S108 - the directory in it is this site's own, mode 0700
     if os.access(memory, os.W_OK):
-        return memory / name
+        return memory / f"heron-{server.site_id}-{server.name}"
     return settings.VMS_HOME.run / "buffer"
 
 
