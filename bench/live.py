@@ -1,14 +1,13 @@
 """Live pictures: first picture, camera clock to picture, and what 1, 10 and 50 viewers cost. JSON, an object a line.
 
-Real parts: simulated camera, capture, media service, Chromium. `python bench/live.py [--runs N] [--seconds S]`.
+Fan-out by the media service alone; everything else by the product's own pages in Chromium, while the whole product
+runs and records. `python bench/live.py [--runs N] [--seconds S]`.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import functools
-import http.server
 import json
 import os
 import signal
@@ -16,10 +15,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -28,31 +27,29 @@ from websockets.asyncio.client import connect
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench.browser import LOG_PICTURES, ages_ms, percentile, report, sent_times, signed_in_page, until  # noqa: E402
 from recorder.capture.desired import DesiredState, StreamSpec, VolumeSpec, write_desired  # noqa: E402
 from recorder.home import VmsHome  # noqa: E402
 from recorder.media.tokens import sign_media_token  # noqa: E402
+from tests.product import Product, running_product, wait_for  # noqa: E402
 
-SIMCAM, MEDIA, PAGES = 18450, 18451, 18452
-CHROMIUM = "/usr/bin/chromium"
-
-
-def percentile(values: list[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def report(bench: str, ours: float, limit: float | None, unit: str, n: int, **more: object) -> None:
-    ratio = round(ours / limit, 3) if limit else None
-    line = {
-        "bench": bench,
-        "ours": round(ours, 2),
-        "peer": limit,
-        "ratio": ratio,
-        "unit": unit,
-        "n": n,
-        **more,
+SIMCAM, MEDIA = 19150, 19151
+STARTS = 5
+TILES = "[...document.querySelectorAll('heron-player')]"
+LOG_CLICKS = """() => {
+    window.clicks = { main: [], sub: [] };
+    let at = 0;
+    let tile = null;
+    for (const name of ["dblclick", "keydown"]) {
+        addEventListener(name, (event) => {
+            at = event.timeStamp;
+            tile = event.target.closest("heron-player");
+        }, true);
     }
-    print(json.dumps(line), flush=True)
+    addEventListener("heron-picture", (event) => {
+        if (event.target === tile) window.clicks[event.detail.stream].push(performance.now() - at);
+    });
+}"""
 
 
 class Chain:
@@ -145,49 +142,71 @@ class Chain:
         return times.user + times.system
 
 
-class QuietPages(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
+def bench_pages(runs: int, seconds: int) -> None:
+    """Double clicks on the wall and one camera's page, by each rung of the player's ladder."""
+    with running_product() as product:
+        wait_for(lambda: all(one["state"] == "recording" for one in product.cameras()), 60, "cameras record")
+        with signed_in_page(product) as page:
+            for rung, limit_ms in (("webcodecs", 150), ("mse", 400)):
+                bench_clicks(page, rung, runs)
+                bench_age(page, product, rung, limit_ms, seconds)
+            bench_navigation(page, product, max(5, runs // 2))
 
 
-def bench_browser(chain: Chain, runs: int, seconds: int) -> None:
-    from playwright.sync_api import sync_playwright
+def bench_clicks(page: Any, rung: str, runs: int) -> None:
+    """A tile is enlarged (main stream) and goes back (sub stream): from the hand's event to the new stream's picture."""
+    page.goto("/")
+    until(page, f"{TILES}.length >= 4 && {TILES}.every(p => p.stats.pictures > 3)")
+    page.evaluate(f"{TILES}.forEach(p => p.setAttribute('rung', '{rung}'))")
+    page.evaluate(LOG_CLICKS)
+    for run in range(runs):
+        page.locator("heron-player").nth(run % 4).dblclick()
+        until(page, f"window.clicks.main.length > {run}")
+        page.keyboard.press("Escape")
+        until(page, f"window.clicks.sub.length > {run} && {TILES}.every(p => !p.coming && p.stats.stream === 'sub')")
+    for stream, first_ms in page.evaluate("window.clicks").items():
+        report(
+            f"live first picture p95, {rung}, {stream}", percentile(first_ms, 0.95), 300, "ms", len(first_ms),
+            median=round(statistics.median(first_ms), 1), largest=round(max(first_ms), 1),
+        )  # fmt: skip
 
-    handler = functools.partial(QuietPages, directory=str(ROOT / "bench"))
-    pages = http.server.ThreadingHTTPServer(("127.0.0.1", PAGES), handler)
-    threading.Thread(target=pages.serve_forever, daemon=True).start()
-    with sync_playwright() as playwright:
-        flags = [
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--disable-quic",
-            "--no-first-run",
-        ]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{PAGES}/live_page.html")
-        for stream in ("main", "sub"):
-            for kind, limit in (("mse", 400), ("webcodecs", 150)):
-                first, latencies = [], []
-                for _ in range(runs):
-                    result = page.evaluate("([k, u, s]) => run(k, u, s)", [kind, chain.url(stream), 1])
-                    if result["first"] is None:
-                        raise SystemExit(f"{kind} shows no picture: {result}")
-                    first.append(result["first"])
-                result = page.evaluate("([k, u, s]) => run(k, u, s)", [kind, chain.url(stream), seconds])
-                latencies += result["latencies"]
-                size = f"{result['description']['width']}x{result['description']['height']}"
-                report(
-                    f"live first picture p95, {kind}, {stream}", percentile(first, 0.95), 300, "ms", len(first),
-                    median=round(statistics.median(first), 1), size=size,
-                )  # fmt: skip
-                report(
-                    f"live camera clock to picture p95, {kind}, {stream}", percentile(latencies, 0.95), limit, "ms",
-                    len(latencies), median=round(statistics.median(latencies), 1), size=size,
-                )  # fmt: skip
-        browser.close()
-    pages.shutdown()
+
+def bench_navigation(page: Any, product: Product, runs: int) -> None:
+    """A camera's whole page is opened: from the start of the navigation, page and scripts included."""
+    camera, took_ms = product.cameras()[0]["id"], []
+    for _ in range(runs):
+        page.goto("/")
+        page.goto(f"/cameras/{camera}/", wait_until="commit")
+        took_ms.append(until(page, f"performance.getEntriesByName('heron:picture:{camera}')[0]?.startTime"))
+    report(
+        "live first picture p95, page opened", percentile(took_ms, 0.95), None, "ms", runs,
+        median=round(statistics.median(took_ms), 1),
+    )  # fmt: skip
+
+
+def bench_age(page: Any, product: Product, rung: str, limit_ms: float, seconds: int) -> None:
+    """Starts and steady watching of both streams: from the camera's clock to the picture on the screen."""
+    camera, player = product.cameras()[0]["id"], "document.querySelector('heron-player')"
+    page.goto(f"/cameras/{camera}/")
+    page.evaluate(f"{player}.setAttribute('rung', '{rung}')")
+    for stream in ("main", "sub"):
+        page.evaluate(LOG_PICTURES, page.query_selector("heron-player"))
+        for _ in range(STARTS):
+            page.evaluate(f"(p => {{ p.stop(); p.setAttribute('stream', '{stream}'); p.judgeVisibility(); }})({player})")
+            until(page, f"(s => s.pictures > 8 && s.stream === '{stream}' && s.rung === '{rung}')({player}.stats)")
+        begins = page.evaluate(f"{player}.pictureLog.length")
+        time.sleep(seconds)
+        pictures, dropped = page.evaluate(f"[{player}.pictureLog, {player}.stats.dropped]")
+        time.sleep(1.5)  # until the footage of the last pictures is on the disk
+        sent = sent_times(product, camera, stream)
+        starts, steady = ages_ms(pictures[:begins], sent), ages_ms(pictures[begins:], sent)
+        ages = starts + steady
+        report(
+            f"live camera clock to picture p95, {rung}, {stream}", percentile(ages, 0.95), limit_ms, "ms", len(ages),
+            median=round(statistics.median(ages), 1), steady_p95=round(percentile(steady, 0.95), 1),
+            starts_p95=round(percentile(starts, 0.95), 1), starts_n=len(starts), largest=round(max(ages), 1),
+            dropped=dropped,
+        )  # fmt: skip
 
 
 async def _watch(url: str, counts: list[int], ready: asyncio.Semaphore) -> None:
@@ -229,18 +248,17 @@ def bench_viewers(chain: Chain, seconds: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=20, help="clicks per kind of player")
-    parser.add_argument("--seconds", type=int, default=15, help="of each latency and fan-out measurement")
+    parser.add_argument("--runs", type=int, default=20, help="clicks for each rung of the player")
+    parser.add_argument("--seconds", type=int, default=20, help="of each latency and fan-out measurement")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="heron-live-", dir=os.environ.get("TMPDIR")) as directory:
         chain = Chain(Path(directory))
         try:
             chain.start()
             bench_viewers(chain, options.seconds / 2)
-            if Path(CHROMIUM).exists():
-                bench_browser(chain, options.runs, options.seconds)
         finally:
             chain.stop()
+    bench_pages(options.runs, options.seconds)
 
 
 if __name__ == "__main__":

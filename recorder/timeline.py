@@ -1,23 +1,27 @@
 """The timeline of one stream: which parts of a span are recorded, and why the others are not.
 
 `merge_timeline` is pure: rows in, a timeline out that covers the span exactly, without overlap, in order.
-`read_timeline` fetches the rows: three queries, however long the span. Used by the API and the console; web process.
+`read_timelines` fetches the rows: two queries, however long the span and however many the streams. Used by the API and
+the console; web process.
 All instants are Unix milliseconds, spans half-open.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable, Iterator, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Max
 
 from recorder.causes import GapCause
+from recorder.coverage.claims import Claim, Winners
+from recorder.coverage.ledger import between, without_holes
 from recorder.models import Gap, Recording, Segment
+from recorder.models.catalogue import SpanQuerySet
 from vms.api.times import Span, from_ms, to_ms
-from vms.cameras.choices import RecordingMode
+from vms.cameras.choices import RecordingMode, StreamKind
 from vms.cameras.models import Camera, Stream
 
 JOIN_MS = 200
@@ -55,9 +59,19 @@ class Hole:
 
 
 @dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """`[start_ms, end_ms)` of a timeline without footage, and why."""
+
+    start_ms: int
+    end_ms: int
+    cause: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     recordings: list[Run]
-    gaps: list[Hole]
+    gaps: list[Unrecorded]
 
 
 def merge_timeline(
@@ -69,16 +83,20 @@ def merge_timeline(
     if end_ms <= span.start_ms:
         return Timeline([], [])
     runs = _join(recordings, span.start_ms, end_ms, join_ms)
-    holes: list[Hole] = []
-    reasons = _Reasons(gaps, span.start_ms, end_ms)
-    for start_ms, stop_ms in _between(runs, span.start_ms, end_ms):
-        for hole in reasons.over(start_ms, stop_ms):
-            last = holes[-1] if holes else None
-            if last and last.end_ms == hole.start_ms and (last.cause, last.detail) == (hole.cause, hole.detail):
-                holes[-1] = Hole(last.start_ms, hole.end_ms, last.cause, last.detail)
-            else:
-                holes.append(hole)
-    return Timeline(runs, holes)
+    told: list[Unrecorded] = []
+    reasons: Winners[Hole] = Winners(
+        Claim(hole.start_ms, end_ms if hole.end_ms is None else hole.end_ms, hole.rank, hole)
+        for hole in gaps
+        if hole.start_ms < end_ms and (hole.end_ms is None or hole.end_ms > span.start_ms)
+    )
+    for start_ms, stop_ms in between(((run.start_ms, run.end_ms) for run in runs), span.start_ms, end_ms):
+        for first_ms, last_ms, hole in reasons.over(start_ms, stop_ms):
+            cause, detail = (hole.cause, hole.detail) if hole else (GapCause.UNKNOWN.value, "")
+            last = told[-1] if told else None
+            if last and last.end_ms == first_ms and (last.cause, last.detail) == (cause, detail):
+                first_ms = told.pop().start_ms
+            told.append(Unrecorded(first_ms, last_ms, cause, detail))
+    return Timeline(runs, told)
 
 
 def _join(recordings: Iterable[Run], start_ms: int, end_ms: int, join_ms: int) -> list[Run]:
@@ -97,78 +115,68 @@ def _join(recordings: Iterable[Run], start_ms: int, end_ms: int, join_ms: int) -
     return [Run(first, last) for first, last in joined]
 
 
-def _between(runs: Sequence[Run], start_ms: int, end_ms: int) -> Iterator[tuple[int, int]]:
-    at_ms = start_ms
-    for run in runs:
-        if run.start_ms > at_ms:
-            yield at_ms, run.start_ms
-        at_ms = run.end_ms
-    if at_ms < end_ms:
-        yield at_ms, end_ms
-
-
-class _Reasons:
-    """Walks the holes once, from left to right, and says for any later piece which hole explains it."""
-
-    def __init__(self, gaps: Iterable[Hole], start_ms: int, end_ms: int) -> None:
-        self._waiting = sorted(
-            (
-                (hole.start_ms, end_ms if hole.end_ms is None else hole.end_ms, hole)
-                for hole in gaps
-                if hole.start_ms < end_ms and (hole.end_ms is None or hole.end_ms > start_ms)
-            ),
-            key=lambda item: item[0],
-            reverse=True,
-        )
-        self._open: list[tuple[int, int, int, int, Hole]] = []
-        self._count = 0
-
-    def over(self, start_ms: int, stop_ms: int) -> Iterator[Hole]:
-        """Pieces that cover `[start_ms, stop_ms)`; call with rising spans only."""
-        at_ms = start_ms
-        while at_ms < stop_ms:
-            while self._waiting and self._waiting[-1][0] <= at_ms:
-                first, last, hole = self._waiting.pop()
-                self._count += 1
-                heapq.heappush(self._open, (-hole.rank, -first, -self._count, last, hole))
-            while self._open and self._open[0][3] <= at_ms:
-                heapq.heappop(self._open)
-            until_ms = min(stop_ms, self._waiting[-1][0]) if self._waiting else stop_ms
-            if self._open:
-                *_, last, hole = self._open[0]
-                until_ms = min(until_ms, last)
-                yield Hole(at_ms, until_ms, hole.cause, hole.detail)
-            else:
-                yield Hole(at_ms, until_ms, GapCause.UNKNOWN.value)
-            at_ms = until_ms
-
-
 def read_timeline(camera: Camera, stream: Stream, span: Span, now: datetime, *, join_ms: int = JOIN_MS) -> Timeline:
     """The timeline of `stream`. Raises `SpanTooDenseError`. Three queries, a fourth while a run of a crashed recorder
     is still open."""
+    stream.camera = camera
+    return read_timelines([stream], span, now, join_ms=join_ms)[stream.pk]
+
+
+def read_timelines(
+    streams: Sequence[Stream], span: Span, now: datetime, *, join_ms: int = JOIN_MS, max_rows: int = MAX_ROWS
+) -> dict[int, Timeline]:
+    """The timelines of many streams (with `camera.server` and `status` loaded), by their keys. Raises
+    `SpanTooDenseError`. As many queries as for one."""
     start_at, end_at = from_ms(span.start_ms), from_ms(span.end_ms)
     now_ms = to_ms(now)
-    run_rows = list(
-        Recording.objects.filter(stream=stream)
-        .overlapping(start_at, end_at)
-        .order_by("started_at")
-        .values_list("id", "started_at", "ended_at", "epoch")[: MAX_ROWS + 1]
-    )
-    gap_rows = list(
-        Gap.objects.filter(stream=stream)
-        .overlapping(start_at, end_at)
-        .values_list("started_at", "ended_at", "cause", "detail", "epoch")[: MAX_ROWS + 1]
-    )
-    if max(len(run_rows), len(gap_rows)) > MAX_ROWS:
+    keys = [stream.pk for stream in streams]
+    run_rows = _read_rows(
+        Recording.objects.filter(stream__in=keys), ("stream_id", "started_at", "ended_at", "epoch", "id"),
+        start_at, end_at, max_rows,
+    )  # fmt: skip
+    gap_rows = _read_rows(
+        Gap.objects.filter(stream__in=keys), ("stream_id", "started_at", "ended_at", "epoch", "cause", "detail"),
+        start_at, end_at, max_rows,
+    )  # fmt: skip
+    edges = {stream.pk: _live_edge_ms(stream, now_ms) for stream in streams}
+    ends = _open_run_ends([row for row in run_rows if row[2] is None], edges)
+    runs: dict[int, list[tuple[int, int, int]]] = {key: [] for key in keys}
+    for key, started_at, ended_at, epoch, pk in run_rows:
+        end_ms = ends.get(pk) if ended_at is None else to_ms(ended_at)
+        if end_ms is not None:
+            runs[key].append((to_ms(started_at), end_ms, epoch))
+    holes: dict[int, list[Hole]] = {key: [] for key in keys}
+    told: dict[int, list[tuple[int, int, int]]] = {key: [] for key in keys}
+    for key, started_at, ended_at, epoch, cause, detail in gap_rows:
+        start_ms, end_ms = to_ms(started_at), None if ended_at is None else to_ms(ended_at)
+        # A known cause beats `unknown`, whoever wrote it; then the higher epoch explains.
+        rank = 0 if cause == GapCause.UNKNOWN else epoch + 1
+        holes[key].append(Hole(start_ms, end_ms, cause, detail, rank))
+        if end_ms is not None:
+            told[key].append((start_ms, end_ms, epoch))
+    timelines = {}
+    for stream in streams:
+        own = [Run(first_ms, last_ms) for first_ms, last_ms in without_holes(runs[stream.pk], told[stream.pk])]
+        known = [*holes[stream.pk], *_computed_holes(stream, own, holes[stream.pk], now)]
+        timelines[stream.pk] = merge_timeline(own, known, span, now_ms, join_ms=join_ms)
+    return timelines
+
+
+def covers_since(stream: Stream) -> datetime:
+    """From when on the ledger answers for `stream`: a second stream may have come later than its camera."""
+    if stream.kind == StreamKind.MAIN:
+        return stream.camera.created_at
+    return max(stream.camera.created_at, stream.created_at)
+
+
+def _read_rows(
+    rows: SpanQuerySet, fields: tuple[str, ...], start_at: datetime, end_at: datetime, max_rows: int
+) -> list[tuple]:
+    """Rows that overlap the span. Raises `SpanTooDenseError`."""
+    found = list(rows.overlapping(start_at, end_at).order_by().values_list(*fields)[: max_rows + 1])
+    if len(found) > max_rows:
         raise SpanTooDenseError
-    live_edge_ms = _live_edge_ms(stream, now_ms)
-    runs = list(_closed_runs(run_rows, stream, live_edge_ms))
-    holes = [
-        Hole(to_ms(start), None if end is None else to_ms(end), cause, detail, rank=epoch + 1)
-        for start, end, cause, detail, epoch in gap_rows
-    ]
-    holes.extend(_computed_holes(camera, runs, holes, now))
-    return merge_timeline(runs, holes, span, now_ms, join_ms=join_ms)
+    return found
 
 
 def _live_edge_ms(stream: Stream, now_ms: int) -> int | None:
@@ -180,38 +188,39 @@ def _live_edge_ms(stream: Stream, now_ms: int) -> int | None:
     return now_ms if now_ms - last_ms < FRESH_MS else last_ms
 
 
-def _closed_runs(rows: Sequence[tuple], stream: Stream, live_edge_ms: int | None) -> Iterator[Run]:
-    """Runs with an end each. Only the newest open run can be alive; another one was left open by a crash and reaches
-    to the end of its newest segment."""
-    open_ids = [row[0] for row in rows if row[2] is None]
-    newest = None
-    if open_ids:
-        newest = Recording.objects.filter(stream=stream).order_by("-started_at").values_list("id", flat=True).first()
-    left_open = [pk for pk in open_ids if pk != newest or live_edge_ms is None]
-    ends: dict = {}
+def _open_run_ends(open_rows: Sequence[tuple], edges: Mapping[int, int | None]) -> dict[uuid.UUID, int]:
+    """Where each open run ends for now. Only the newest run of a stream can be alive; another one was left open by a
+    crash and reaches to the end of its newest segment. Two queries when any is open, none otherwise."""
+    if not open_rows:
+        return {}
+    newest: dict[int, uuid.UUID] = {}
+    later = Recording.objects.filter(
+        stream__in={row[0] for row in open_rows}, started_at__gte=min(row[1] for row in open_rows)
+    )
+    for key, pk in later.order_by("started_at").values_list("stream_id", "id"):
+        newest[key] = pk
+    ends: dict[uuid.UUID, int] = {}
+    left_open = []
+    for key, started_at, _, _, pk in open_rows:
+        edge_ms = edges[key]
+        if newest.get(key) == pk and edge_ms is not None:
+            ends[pk] = max(edge_ms, to_ms(started_at))
+        else:
+            left_open.append(pk)
     if left_open:
-        ends = dict(
-            Segment.objects.filter(recording_id__in=left_open)
-            .order_by()
-            .values_list("recording_id")
-            .annotate(Max("ended_at"))
-        )
-    for pk, started_at, ended_at, _ in rows:
-        start_ms = to_ms(started_at)
-        if ended_at is not None:
-            yield Run(start_ms, to_ms(ended_at))
-        elif pk == newest and live_edge_ms is not None:
-            yield Run(start_ms, live_edge_ms)
-        elif pk in ends:
-            yield Run(start_ms, to_ms(ends[pk]))
+        last_ends = Segment.objects.filter(recording__in=left_open).order_by().values_list("recording_id")
+        ends.update((pk, to_ms(end)) for pk, end in last_ends.annotate(Max("ended_at")))
+    return ends
 
 
-def _computed_holes(camera: Camera, runs: Sequence[Run], holes: Sequence[Hole], now: datetime) -> Iterator[Hole]:
+def _computed_holes(stream: Stream, runs: Sequence[Run], holes: Sequence[Hole], now: datetime) -> Iterator[Hole]:
     """What no row says but the settings do; every row ranks above these."""
-    yield Hole(0, to_ms(camera.created_at), GapCause.UNKNOWN.value, NOT_YET, rank=-1)
+    camera = stream.camera
+    since_ms = to_ms(covers_since(stream))
+    yield Hole(0, since_ms, GapCause.UNKNOWN.value, NOT_YET, rank=-1)
     known = [run.end_ms for run in runs] + [hole.end_ms for hole in holes if hole.end_ms is not None]
-    tail_ms = max([to_ms(camera.created_at), *known])
-    if camera.deleted_at or not camera.is_enabled:
+    tail_ms = max([since_ms, *known])
+    if camera.deleted_at or not camera.is_enabled or not stream.is_enabled:
         yield Hole(tail_ms, None, GapCause.DISABLED.value, "The camera is switched off.", rank=-1)
     elif camera.recording_mode == RecordingMode.OFF:
         yield Hole(tail_ms, None, GapCause.SCHEDULE.value, "The camera is shown live only.", rank=-1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -138,23 +139,26 @@ TEMPLATES = [
 
 # --- Database: SQLite inside VMS_HOME, or PostgreSQL by URL ---------------------------------------------------------
 _database_url = setting("VMS_DATABASE_URL")
-DATABASES = {
-    "default": environ.Env.db_url_config(_database_url)
+if _database_url and not _database_url.startswith(("postgres://", "postgresql://", "sqlite://")):
+    raise ImproperlyConfigured("VMS_DATABASE_URL must begin with postgresql:// or sqlite://.")
+_database: dict[str, Any] = (
+    dict(environ.Env.db_url_config(_database_url))
     if _database_url
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": VMS_HOME.root / "vms.sqlite3"}
-}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+)
+if _database["ENGINE"].endswith("sqlite3"):
     # IMMEDIATE: a transaction that reads and then writes waits its turn instead of failing with "database is locked".
-    DATABASES["default"]["OPTIONS"] = {
+    _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA mmap_size=134217728;"
         "PRAGMA journal_size_limit=27103364;PRAGMA cache_size=-8000;",
     }
 else:
-    DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+    _database.setdefault("CONN_MAX_AGE", 60)
+    _database["CONN_HEALTH_CHECKS"] = True
+    _database.setdefault("OPTIONS", {})["connect_timeout"] = 5
+DATABASES = {"default": _database}
 
 # --- Redis: Celery's broker and the channel layer -------------------------------------------------------------------
 _redis_url = setting("VMS_REDIS_URL")
@@ -182,7 +186,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 
 # The core channel layer drops idle WebSockets after 5 s with redis-py 8, and all after a Redis restart; this doesn't.
-CHANNEL_LAYERS = {
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [_layer_url]}}
 }
 

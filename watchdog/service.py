@@ -59,15 +59,16 @@ class Service:
         backoff_s = FIRST_BACKOFF_S
         while not self._stopping.is_set():
             started = time.monotonic()
+            outcome: int | str
             try:
-                code = await self._run_once()
+                outcome = await self._run_once()
             except OSError as err:
-                code = f"not started ({err.strerror})"
+                outcome = f"not started ({err.strerror})"
             if self._stopping.is_set():
                 return
             if time.monotonic() - started >= GOOD_RUN_S:
                 backoff_s = FIRST_BACKOFF_S
-            logger.warning("%s ended (%s), again in %.1f s; see %s", self.spec.name, code, backoff_s, self._log_path)
+            logger.warning("%s ended (%s), again in %.1f s; see %s", self.spec.name, outcome, backoff_s, self._log_path)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), backoff_s)
             backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)

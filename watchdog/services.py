@@ -33,7 +33,8 @@ def service_specs(*, with_simulated_cameras: int = 0) -> list[ServiceSpec]:
             "web",
             [python, "-m", "uvicorn", "vms.asgi:application", "--host", settings.VMS_BIND,
              "--port", str(settings.VMS_PORT), "--ws", "websockets-sansio", "--ws-per-message-deflate", "false",
-             "--lifespan", "off", "--log-level", "warning", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "2"],
+             "--lifespan", "off", "--log-level", "warning", "--no-access-log", "--no-server-header",
+             "--timeout-graceful-shutdown", "2"],
             environment,
         ),
         ServiceSpec(

@@ -19,20 +19,23 @@ def camera_policy() -> AddressPolicy:
     return AddressPolicy.from_strings(settings.VMS_CAMERA_NETWORKS)
 
 
-def check_camera_url(url: str, *, attr: str) -> CameraAddress:
-    """The address, taken apart. Raises a 400 about `attr` with a code of `recorder.errors.ErrorCode`."""
-    try:
-        address = parse_camera_url(url)
-    except CameraError as err:
-        raise refuse_field(attr, err.code.value, str(err)) from err
+def read_camera_url(url: str) -> CameraAddress:
+    """The address, taken apart. Raises `CameraError` where it makes no sense or lies outside the camera networks."""
+    address = parse_camera_url(url)
     try:
         literal = ipaddress.ip_address(address.host.split("%")[0])
     except ValueError:
         return address
     if not camera_policy().allows(literal):
-        raise refuse_field(
-            attr,
-            ErrorCode.ADDRESS_NOT_ALLOWED.value,
-            f"{literal} lies outside the camera networks (VMS_CAMERA_NETWORKS).",
+        raise CameraError(
+            ErrorCode.ADDRESS_NOT_ALLOWED, f"{literal} lies outside the camera networks (VMS_CAMERA_NETWORKS)."
         )
     return address
+
+
+def check_camera_url(url: str, *, attr: str) -> CameraAddress:
+    """`read_camera_url` for a request: raises a 400 about `attr` with a code of `recorder.errors.ErrorCode`."""
+    try:
+        return read_camera_url(url)
+    except CameraError as err:
+        raise refuse_field(attr, err.code.value, str(err)) from err

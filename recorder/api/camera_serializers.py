@@ -6,11 +6,12 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from recorder.api.addresses import check_camera_url
+from recorder.api.addresses import read_camera_url
+from recorder.errors import CameraError
 from vms.accounts.rights import Action
 from vms.cameras.choices import RecordingMode, StreamKind, StreamState, Transport
 from vms.cameras.models import Camera
-from vms.cameras.states import describe_state, stream_of
+from vms.cameras.states import CameraWithState, describe_state, stream_of
 from vms.servers.models import Server
 
 
@@ -67,21 +68,21 @@ class CameraSerializer(serializers.Serializer):
         return bool(camera.password_sealed)
 
     def validate_main_url(self, url: str) -> str:
-        return self._check_url(url, StreamKind.MAIN, "main_url")
+        return self._check_url(url, StreamKind.MAIN)
 
     def validate_sub_url(self, url: str) -> str:
-        return self._check_url(url, StreamKind.SUB, "sub_url") if url else ""
+        return self._check_url(url, StreamKind.SUB) if url else ""
 
-    def _check_url(self, url: str, kind: str, attr: str) -> str:
+    def _check_url(self, url: str, kind: str) -> str:
         old = stream_of(self.instance, kind) if self.instance is not None else None
         if old is None or old.url != url:  # the product's own simulated cameras keep their loopback address
             try:
-                check_camera_url(url, attr=attr)
-            except serializers.ValidationError as err:
-                raise serializers.ValidationError(err.detail[attr]) from err
+                read_camera_url(url)
+            except CameraError as err:
+                raise serializers.ValidationError(str(err), code=err.code.value) from err
         return url
 
-    def to_representation(self, camera: Camera) -> dict[str, object]:
+    def to_representation(self, camera: CameraWithState) -> dict[str, object]:
         may_manage = self.context["request"].user.may(Action.MANAGE_CAMERAS)
         main, sub = (stream_of(camera, kind) for kind in (StreamKind.MAIN, StreamKind.SUB))
         return {

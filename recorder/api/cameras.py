@@ -23,7 +23,7 @@ from vms.cameras.services import (
     restart_camera,
     update_camera,
 )
-from vms.cameras.states import with_streams
+from vms.cameras.states import CameraWithState, with_streams
 
 
 class CameraFilter(django_filters.FilterSet):
@@ -73,7 +73,7 @@ class CameraViewSet(viewsets.ModelViewSet):
         """The footage stays until retention takes it."""
         delete_camera(actor=self.request.user, camera=instance)
 
-    def _read_back(self, camera: Camera) -> Camera:
+    def _read_back(self, camera: Camera) -> CameraWithState:
         return with_streams(Camera.objects.filter(pk=camera.pk), timezone.now()).get()
 
     @extend_schema(request=None, responses={202: OpenApiResponse(description="The recorder connects anew.")})

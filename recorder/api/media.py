@@ -55,9 +55,13 @@ class NoFootageErrorSerializer(serializers.Serializer):
 class NoFootageSerializer(serializers.Serializer):
     """404: nothing is recorded in the span. `nearest` isn't there when it is the camera that doesn't exist."""
 
-    type = serializers.CharField()
-    errors = NoFootageErrorSerializer(many=True)
-    nearest = NearestSerializer(required=False)
+    def get_fields(self) -> dict[str, serializers.Field]:
+        # Not as attributes: `errors` is a property of every serializer.
+        return {
+            "type": serializers.CharField(),
+            "errors": NoFootageErrorSerializer(many=True),
+            "nearest": NearestSerializer(required=False),
+        }
 
 
 class LiveSerializer(serializers.Serializer):

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from recorder.api.addresses import camera_policy, check_camera_url
 from recorder.errors import CameraError, ErrorCode
+from recorder.netguard import AddressPolicy
 from recorder.probe import Findings, ProbeTarget, probe_stream
 from vms.accounts.rights import Action
 from vms.api.errors import refuse_field
@@ -86,10 +87,11 @@ class ProbeView(APIView):
         if not _slots.acquire(blocking=False):
             raise TooManyProbes
         try:
-            results = asyncio.run(_probe_all([ProbeTarget(url, *credentials) for _, url in urls.values()]))
+            found = asyncio.run(_probe_all([ProbeTarget(url, *credentials) for _, url in urls.values()]))
         finally:
             _slots.release()
-        errors = {kind: result for kind, result in zip(urls, results, strict=True) if isinstance(result, CameraError)}
+        results = dict(zip(urls, found, strict=True))
+        errors = {kind: result for kind, result in results.items() if isinstance(result, CameraError)}
         record_audit(
             actor=request.user,
             action="camera.probed",
@@ -102,18 +104,21 @@ class ProbeView(APIView):
         for kind, error in errors.items():
             attr = "password" if error.code == ErrorCode.UNAUTHORIZED else urls[kind][0]
             raise refuse_field(attr, error.code.value, str(error)) from error
-        streams = [_describe(kind, found) for kind, found in zip(urls, results, strict=True)]
+        streams = [_describe(kind, result) for kind, result in results.items() if isinstance(result, Findings)]
         return Response(ProbeSerializer({"streams": streams}).data)
 
 
 async def _probe_all(targets: list[ProbeTarget]) -> list[Findings | CameraError]:
     """All at once, on a loop of this thread: the server's own loop never meets a camera's bytes."""
     policy = camera_policy()
-    found = await asyncio.gather(*(probe_stream(target, policy) for target in targets), return_exceptions=True)
-    for result in found:
-        if isinstance(result, BaseException) and not isinstance(result, CameraError):
-            raise result
-    return found
+    return await asyncio.gather(*(_probe_one(target, policy) for target in targets))
+
+
+async def _probe_one(target: ProbeTarget, policy: AddressPolicy) -> Findings | CameraError:
+    try:
+        return await probe_stream(target, policy)
+    except CameraError as err:
+        return err
 
 
 def _describe(kind: str, found: Findings) -> dict[str, object]:

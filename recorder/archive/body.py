@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -59,7 +59,7 @@ class Body:
             start += take
             index += 1
 
-    def iter_bytes(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def iter_bytes(self, start: int = 0, end: int | None = None) -> Generator[bytes, None, None]:
         """The bytes of `[start, end)` in pieces of at most `PIECE_BYTES`; blocks on the disk, so call it in a
         thread. Raises `FootageGone`, `ValueError`, `OSError` (a failing disk)."""
         small: list[bytes] = []

@@ -11,6 +11,7 @@ journaled, and deleted after `BUFFER_S`.
 from __future__ import annotations
 
 import ctypes
+import errno
 import logging
 import os
 import threading
@@ -134,7 +135,7 @@ class Committer:
             with self._wake:
                 while not self._is_dirty and not self._is_stopping:
                     self._wake.wait(SALVAGE_INTERVAL_S)
-                    if self._failed or self.spec.is_buffer:
+                    if self._failed or self.is_suspect or self.spec.is_buffer:
                         break
                 wait_s = next_sync_s - self._monotonic()
                 if wait_s > 0 and not self._is_stopping:
@@ -171,6 +172,7 @@ class Committer:
         try:
             if self._fd < 0:
                 self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._refuse_other_disk(self._fd)
             self._sync(self._fd)
         except OSError as err:
             self._lose(is_open, closed, renamed, err)
@@ -194,6 +196,13 @@ class Committer:
                 self._renamed.extend(done)
                 self._is_dirty = True
         return bool(done)
+
+    def _refuse_other_disk(self, fd: int) -> None:
+        """A disk that was unmounted under us (and maybe mounted again) is still what `fd` reaches, and a sync of it says
+        nothing of the files below the path. Raises `OSError`."""
+        ours, theirs = os.fstat(fd), self._path.stat()
+        if (ours.st_dev, ours.st_ino) != (theirs.st_dev, theirs.st_ino):
+            raise OSError(errno.ESTALE, "another file system is mounted there")
 
     def _lose(self, is_open: list[OpenSegment], closed: list[Closed], renamed: list[Closed], err: OSError) -> None:
         """After a failed sync nothing that it should have covered is trusted."""

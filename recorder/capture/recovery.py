@@ -127,11 +127,12 @@ class Recovery:
 
     def salvage_failed(self, volume: VolumeSpec, segment: OpenSegment) -> bool:
         """A file that failed while this shard wrote it; true when it's done with."""
-        path = segment.path if segment.path.exists() else segment.final_path
         plan = segment.plan
         try:
+            check_volume(volume)  # a disk that is away may come back with the file
+            path = segment.path if segment.path.exists() else segment.final_path
             salvaged = salvage_file(Path(volume.path), volume.id, path)
-        except OSError:
+        except (VolumeError, OSError):
             return False
         if salvaged is not None:
             journal_salvaged(salvaged, [(plan.run, plan.start_ns)], self._journal)

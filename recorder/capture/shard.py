@@ -211,29 +211,33 @@ class Shard:
         if wanted is None:
             raise VolumeError(GapCause.DISK_LOST, "The stream's volume doesn't exist on this server.")
         obstacle = wanted.obstacle
-        if obstacle is None:
+        if obstacle is None and not wanted.is_doubtful:
             return wanted
         if not wanted.spec.is_buffer:
             for volume in self._volumes.values():
-                if not volume.spec.is_buffer and volume.obstacle is None:
+                if volume.is_good:
                     return volume
+        if obstacle is None:
+            return wanted
         raise obstacle
 
     def _watch_volumes(self) -> None:
         """Move streams off volumes that hang or are full before they fail, and close volumes that nobody uses."""
         for volume in self._volumes.values():
             volume.check()
-        usable = any(not volume.spec.is_buffer and volume.obstacle is None for volume in self._volumes.values())
+        usable = any(volume.is_good for volume in self._volumes.values())
         in_use = set()
         for task in self._streams.values():
             volume = task.recorder.volume
             if volume is None:
                 continue
             in_use.add(volume)
-            if volume in self._retired or (usable and volume.obstacle is not None):
+            has_trouble = volume.obstacle is not None or volume.is_doubtful
+            if volume in self._retired or (usable and has_trouble):
                 task.recorder.cut_soon()
         for volume in [volume for volume in self._retired if volume not in in_use]:
             self._retired.remove(volume)
+            volume.flush(is_last=True)
             self._changing[f"volume {volume.spec.id}"] = task = asyncio.create_task(
                 asyncio.to_thread(volume.stop, 60.0)
             )
@@ -313,7 +317,7 @@ class Shard:
         )
         volumes = [*self._volumes.values(), *self._retired]
         for volume in volumes:
-            volume.flush()
+            volume.flush(is_last=True)
         if volumes:
             with ThreadPoolExecutor(len(volumes)) as closers:
                 loop = asyncio.get_running_loop()

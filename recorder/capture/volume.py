@@ -86,6 +86,16 @@ class Volume:
         return self.failure
 
     @property
+    def is_doubtful(self) -> bool:
+        """What was written last may not be on the disk: better another volume, but better this one than none."""
+        return self.committer.is_suspect
+
+    @property
+    def is_good(self) -> bool:
+        """An archive volume that other volumes' streams may move to."""
+        return not self.spec.is_buffer and self.obstacle is None and not self.is_doubtful
+
+    @property
     def is_almost_full(self) -> bool:
         free_bytes = self.committer.free_bytes
         return free_bytes is not None and free_bytes < RESERVE_BYTES
@@ -119,9 +129,14 @@ class Volume:
             self._loop.call_later(BATCH_S, self.flush)
         self._batch.append(operation)
 
-    def flush(self) -> None:
-        """Hand the batch over."""
+    def flush(self, *, is_last: bool = False) -> None:
+        """Hand the batch over, or wait while the thread is busy with an earlier one: so a slow disk gets few large writes
+        instead of a queue of small ones."""
         if not self._batch:
+            return
+        self._judge_load()
+        if self._busy_since_s and not is_last:
+            self._loop.call_later(BATCH_S, self.flush)
             return
         batch, self._batch = self._batch, []
         ready: list[Operation] = []
@@ -132,10 +147,11 @@ class Volume:
                 segment.buffers = []
             else:
                 ready.append(operation)
-        now_s = time.monotonic()
-        self._queue.put((now_s, ready))
+        self._queue.put((time.monotonic(), ready))
+
+    def _judge_load(self) -> None:
         busy_since_s = self._busy_since_s
-        age_s = now_s - busy_since_s if busy_since_s else 0.0
+        age_s = time.monotonic() - busy_since_s if busy_since_s else 0.0
         waiting = self.submitted_bytes - self.written_bytes
         if waiting > MAX_WAITING_BYTES or age_s > MAX_WAITING_S:
             self.overload = 2
@@ -262,6 +278,7 @@ def try_volume(spec: VolumeSpec) -> None:
         try:
             os.posix_fallocate(fd, 0, TRIAL_BYTES)
             os.write(fd, b"trial")
+            os.fsync(fd)
         finally:
             os.close(fd)
     finally:

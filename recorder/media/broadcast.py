@@ -52,6 +52,11 @@ class LiveFragment:
         self._frame: bytes | None = None
 
     @property
+    def media(self) -> bytes:
+        """What is inside the `mdat`, its samples one after the other."""
+        return self.content[int.from_bytes(self.content[:4], "big") + 8 :]
+
+    @property
     def frame(self) -> bytes:
         if self._frame is None:
             self._frame = binary_frame(self.content)

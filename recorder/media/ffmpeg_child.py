@@ -17,6 +17,8 @@ from typing import Any
 
 import ffmpeg
 
+from recorder.piped_process import PipedProcess, start_piped
+
 log = logging.getLogger(__name__)
 
 DEFAULT_LIMIT = 4
@@ -93,63 +95,62 @@ class FfmpegChild:
         self._on_output = on_output
         self._on_end = on_end
         self._pending: list[bytes] = []
-        self._process: asyncio.subprocess.Process | None = None
+        self._child: PipedProcess | None = None
         self._is_input_closed = False
+        self._is_skipping = False
         self._task = asyncio.create_task(self._run())
 
     @property
     def waiting_bytes(self) -> int:
         """Fed, and not yet in the child's pipe."""
-        if self._process is None or self._process.stdin is None:
+        if self._child is None:
             return sum(map(len, self._pending))
-        return self._process.stdin.transport.get_write_buffer_size()
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
+        return self._child.stdin.transport.get_write_buffer_size()
 
     def feed(self, content: bytes) -> None:
         """Never waits; look at `waiting_bytes`."""
-        if self._process is None:
+        if self._child is None:
             self._pending.append(content)
-        elif self._process.stdin is not None and not self._process.stdin.is_closing():
-            self._process.stdin.write(content)
+        elif not self._child.stdin.is_closing():
+            self._child.stdin.write(content)
+
+    def feed_frame(self, content: bytes, is_keyframe: bool) -> None:
+        """Never waits: what the child can't take in time is left out, up to the next keyframe."""
+        if is_keyframe:
+            self._is_skipping = self.waiting_bytes > MAX_PENDING_BYTES // 4
+        elif self.waiting_bytes > MAX_PENDING_BYTES:
+            self._is_skipping = True
+        if not self._is_skipping:
+            self.feed(content)
 
     async def feed_all(self, content: bytes) -> None:
         """Waits while the child is behind."""
         self.feed(content)
-        if self._process is not None and self._process.stdin is not None:
+        if self._child is not None:
             with suppress(ConnectionError):
-                await self._process.stdin.drain()
+                await self._child.stdin.drain()
 
     def close_input(self) -> None:
         """Nothing more comes; the child finishes and `on_end` is called."""
         self._is_input_closed = True
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
+        if self._child is not None:
+            self._child.stdin.close()
 
     def kill(self) -> None:
         self._task.cancel()
 
     async def _run(self) -> None:
-        process = None
         complaint: asyncio.Task[bytes] | None = None
+        child = self._child = await start_piped(*self._arguments, stderr=asyncio.subprocess.PIPE)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._arguments,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-            )
-            self._process = process
-            complaint = asyncio.create_task(_read_tail(process.stderr))
+            complaint = asyncio.create_task(_read_tail(child.process.stderr))
             for content in self._pending:
                 self.feed(content)
             self._pending.clear()
             if self._is_input_closed:
                 self.close_input()
             try:
-                while content := await process.stdout.read(READ_BYTES):
+                while content := await child.stdout.read(READ_BYTES):
                     waits = self._on_output(content)
                     if waits is not None:
                         await waits
@@ -162,12 +163,7 @@ class FfmpegChild:
         finally:
             if complaint is not None:
                 complaint.cancel()
-            if process is not None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                if process.stdin is not None:
-                    process.stdin.close()
-                await asyncio.shield(asyncio.ensure_future(process.wait()))
+            await child.end()
 
 
 async def _read_tail(stream: asyncio.StreamReader | None) -> bytes:

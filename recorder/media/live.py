@@ -41,7 +41,8 @@ async def serve_live(request: Request, stream: str, rights: Rights, hub: LiveHub
             viewer.on_error(_SWITCHED_OFF)
         gone = asyncio.create_task(_wait_gone(receive))
         try:
-            await asyncio.wait({gone, viewer.closed}, return_when=asyncio.FIRST_COMPLETED)
+            ends: set[asyncio.Future[Any]] = {gone, viewer.closed}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             gone.cancel()
             if channel is not None:

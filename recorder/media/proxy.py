@@ -115,7 +115,7 @@ class MediaProxy:
         try:
             upstream = await connect(
                 url,
-                origin=own.get(b"origin"),  # type: ignore[arg-type]
+                origin=own.get(b"origin"),
                 additional_headers={"Host": own.get(b"host", self._authority)},
                 compression=None,
                 max_size=MAX_MESSAGE_BYTES,

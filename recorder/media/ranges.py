@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import ParamSpec, TypeVar
 
 from recorder.archive.body import Body
 from recorder.media.origin import SAFE_HEADERS
 from recorder.media.request import HeaderList, Request, send_bytes
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _READERS = ThreadPoolExecutor(8, thread_name_prefix="read")
 """Enough to keep a disk busy; a hanging disk must not eat the loop's default pool."""
@@ -39,13 +43,13 @@ def parse_range(value: str | None, length: int) -> tuple[int, int] | None:
     return start, min(length, int(last) + 1) if last else length
 
 
-async def in_thread(function, *arguments, **options):
+async def in_thread(function: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
     """Like `asyncio.to_thread`, on the reading threads."""
     return await asyncio.get_running_loop().run_in_executor(_READERS, lambda: function(*arguments, **options))
 
 
-async def iter_body(body: Body, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-    pieces: Iterator[bytes] = body.iter_bytes(start, end)
+async def iter_body(body: Body, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
+    pieces = body.iter_bytes(start, end)
     try:
         while (piece := await in_thread(next, pieces, None)) is not None:
             yield piece

@@ -29,7 +29,7 @@ class Viewing:
     claims: MediaClaims
     live_stream: str | None
     """`main` or `sub` where the answer is a live picture, which ends with the stream's desired state."""
-    cut: Callable[[], None]
+    cut: Callable[[], object]
 
 
 class Rights:
@@ -53,7 +53,7 @@ class Rights:
         return self._state is not None and claims.is_cut(self._state.cut_before)
 
     @contextmanager
-    def viewing(self, claims: MediaClaims, live_stream: str | None, cut: Callable[[], None]) -> Iterator[None]:
+    def viewing(self, claims: MediaClaims, live_stream: str | None, cut: Callable[[], object]) -> Iterator[None]:
         """While inside, `cut` is called (once) as soon as the right ends."""
         viewing = Viewing(claims, live_stream, cut)
         self._viewings.add(viewing)

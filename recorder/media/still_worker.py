@@ -22,7 +22,7 @@ NICE = 5
 def decode_still(content: bytes, width_px: int, ticks: int) -> bytes:
     """JPEG of the frame shown at `ticks` (90 kHz). Raises `ValueError`, `av.error.FFmpegError`."""
     best = None
-    with av.open(BytesIO(content), format="mp4") as container:
+    with av.open(BytesIO(content), "r", format="mp4") as container:
         stream = container.streams.video[0]
         stream.thread_count = 2
         stream.thread_type = "SLICE"

@@ -10,13 +10,14 @@ import asyncio
 import logging
 import struct
 import sys
-from contextlib import suppress
 
 from recorder.archive.frame_at import FrameSource
 from recorder.media.ranges import in_thread
+from recorder.piped_process import PipedProcess, start_piped
 
 log = logging.getLogger(__name__)
 
+WORKER = "recorder.media.still_worker"
 CHILDREN = 2
 TIMEOUT_S = 5.0
 IDLE_S = 60.0
@@ -35,7 +36,7 @@ class StillFailed(Exception):
 class Stills:
     def __init__(self, limit: int = CHILDREN) -> None:
         self._slots = asyncio.Semaphore(limit)
-        self._idle: list[asyncio.subprocess.Process] = []
+        self._idle: list[PipedProcess] = []
         self._retire: asyncio.TimerHandle | None = None
 
     async def decode(self, source: FrameSource, width_px: int) -> bytes:
@@ -44,7 +45,7 @@ class Stills:
             raise StillFailed("The group of pictures around this moment is too large.")
         content = await in_thread(source.body.read, 0, source.body.length)
         async with self._slots:
-            child = self._idle.pop() if self._idle else await self._start()
+            child = self._idle.pop() if self._idle else await start_piped(sys.executable, "-m", WORKER)
             is_good = False
             try:
                 async with asyncio.timeout(TIMEOUT_S):
@@ -62,7 +63,7 @@ class Stills:
                 if is_good:
                     self._keep(child)
                 else:
-                    await _end(child)
+                    await child.end()
         if not has_picture:
             raise StillFailed("This picture could not be decoded.")
         return answer
@@ -72,19 +73,9 @@ class Stills:
             self._retire.cancel()
         idle, self._idle = self._idle, []
         for child in idle:
-            await _end(child)
+            await child.end()
 
-    async def _start(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "recorder.media.still_worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-
-    def _keep(self, child: asyncio.subprocess.Process) -> None:
+    def _keep(self, child: PipedProcess) -> None:
         self._idle.append(child)
         if self._retire is not None:
             self._retire.cancel()
@@ -94,10 +85,3 @@ class Stills:
         idle, self._idle = self._idle, []
         for child in idle:
             child.stdin.close()  # it ends by itself
-
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        child.kill()
-    child.stdin.close()
-    await child.wait()

@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
 MAX_TOKEN_CHARS = 1024
@@ -117,12 +117,15 @@ def _parse_claims(claims: Any) -> MediaClaims:
     start, end = claims.get("from"), claims.get("to")
     if any(bound is not None and type(bound) is not int for bound in (start, end)):
         raise ValueError("from and to are Unix milliseconds or null")
-    issued, expires = claims.get("iat"), claims.get("exp")
-    for instant in (issued, expires):
-        if type(instant) not in (int, float) or not math.isfinite(instant):
-            raise ValueError("iat and exp are Unix seconds")
-    return MediaClaims(sub, sid, camera, claims["str"], claims["use"], start, end, issued, expires)
+    issued_s, expires_s = _unix_seconds(claims.get("iat")), _unix_seconds(claims.get("exp"))
+    return MediaClaims(sub, sid, camera, claims["str"], claims["use"], start, end, issued_s, expires_s)
 
 
-def _is_subject(value: Any) -> bool:
+def _unix_seconds(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError("iat and exp are Unix seconds")
+    return value
+
+
+def _is_subject(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and ":" in value and len(value) <= MAX_SUBJECT_CHARS

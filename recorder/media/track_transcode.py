@@ -51,22 +51,16 @@ class VideoTranscode:
         self._on_fragment = on_fragment
         self._on_end = on_end
         self._flv = FlvReader()
-        self._base_s: int | None = None
+        self._base_s = 0
+        """Unix time that the encoder counts from: set with its start."""
         self._sequence = 0
         self._last: int | None = None
         self._duration = round(VIDEO_CLOCK_HZ / (video.frame_rate or GUESSED_RATE))
-        self._is_skipping = False
         self.child: FfmpegChild | None = None
 
     def feed(self, fragment: LiveFragment) -> None:
-        """For live: what the encoder can't take in time is left out, up to the next keyframe."""
-        child = self._started(fragment)
-        if fragment.is_keyframe:
-            self._is_skipping = child.waiting_bytes > MAX_PENDING_BYTES // 4
-        elif child.waiting_bytes > MAX_PENDING_BYTES:
-            self._is_skipping = True
-        if not self._is_skipping:
-            child.feed(fragment.content)
+        """For live: what the encoder can't take in time is left out."""
+        self._started(fragment).feed_frame(fragment.content, fragment.is_keyframe)
 
     async def feed_all(self, fragment: LiveFragment) -> None:
         """For playback: waits for the encoder."""
@@ -169,14 +163,13 @@ class SoundTranscode:
         self.child = FfmpegChild(graph, self._on_output, on_end)
 
     def feed(self, fragment: LiveFragment) -> None:
-        content = fragment.content
-        start = int.from_bytes(content[:4], "big") + 8
+        sound = fragment.media
         expected = self._anchors[-1][1] + self._fed - self._anchors[-1][0] if self._anchors else None
         if expected is None or abs(fragment.decode_time - expected) > MAX_SOUND_JUMP_S * self._rate:
             self._anchors.append((self._fed, fragment.decode_time))
-        self._fed += (len(content) - start) // self._channels
+        self._fed += len(sound) // self._channels
         if self.child.waiting_bytes < MAX_PENDING_BYTES:
-            self.child.feed(content[start:])
+            self.child.feed(sound)
 
     def close_input(self) -> None:
         self.child.close_input()

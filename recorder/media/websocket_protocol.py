@@ -87,4 +87,5 @@ class FanoutWebSocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)  # only schedules the app: the scope can still grow
         if hasattr(self, "scope"):
-            self.scope["extensions"][EXTENSION] = FrameWriter(self)  # type: ignore[typeddict-unknown-key]
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[EXTENSION] = FrameWriter(self)

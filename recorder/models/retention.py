@@ -55,6 +55,9 @@ class Hold(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     released_at = models.DateTimeField(null=True, blank=True)
+    released_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     class Meta:
         indexes = [models.Index(fields=["camera", "released_at"])]
@@ -64,6 +67,26 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.camera_id} {self.started_at:%Y-%m-%d %H:%M} to {self.ended_at:%Y-%m-%d %H:%M}"
+
+
+class StreamUsage(models.Model):
+    """What a stream keeps on a volume: counted anew now and then, in between moved by what is purged; what was added
+    since has segment keys above `counted_to`. Also the rate of the last days, for forecasts."""
+
+    stream = models.ForeignKey("cameras.Stream", on_delete=models.CASCADE, related_name="usages")
+    volume = models.ForeignKey("servers.Volume", on_delete=models.CASCADE, related_name="usages")
+    kept_bytes = models.BigIntegerField(default=0, help_text="In segments with keys up to `counted_to`.")
+    held_bytes = models.BigIntegerField(default=0)
+    oldest_at = models.DateTimeField(null=True)
+    rate_bytes_per_day = models.FloatField(default=0, help_text="Over the last days; 0 for a stream at rest.")
+    counted_to = models.PositiveBigIntegerField(default=0)
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["stream", "volume"], name="one_usage_per_stream_and_volume")]
+
+    def __str__(self) -> str:
+        return f"{self.stream_id} on {self.volume_id}: {self.kept_bytes}"
 
 
 class GarbageFile(models.Model):

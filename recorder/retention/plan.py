@@ -54,9 +54,11 @@ def plan_retention(
     rules: Mapping[int, Rule],
     needed_bytes: Mapping[str, int],
     now_s: float,
+    stored_bytes: Mapping[int, int] | None = None,
 ) -> RetentionPlan:
-    """Decide over all `candidates`. `needed_bytes`: per volume how much must become free. A stream without a rule has
-    neither promise nor limit. Cost: one sort of the candidates."""
+    """Decide over all `candidates`. `needed_bytes`: per volume how much must become free. `stored_bytes`: what each
+    stream keeps in all, where the candidates are only its oldest part. A stream without a rule has neither promise nor
+    limit. Cost: one sort of the candidates."""
     ordered = sorted(candidates, key=lambda row: (row.started_s, row.segment))
     free = [row for row in ordered if not row.is_held]
     chosen: dict[int, Candidate] = {}
@@ -64,7 +66,7 @@ def plan_retention(
         rule = rules.get(row.stream)
         if rule and rule.max_days is not None and row.ended_s < now_s - rule.max_days * DAY_S:
             chosen[row.segment] = row
-    _choose_over_quota(ordered, rules, chosen)
+    _choose_over_quota(ordered, rules, chosen, stored_bytes or {})
     freed: dict[str, int] = defaultdict(int)
     for row in chosen.values():
         freed[row.volume] += row.size_bytes
@@ -86,12 +88,20 @@ def plan_retention(
     return RetentionPlan(purge, frozenset(broken), missing)
 
 
-def _choose_over_quota(ordered: Sequence[Candidate], rules: Mapping[int, Rule], chosen: dict[int, Candidate]) -> None:
+def _choose_over_quota(
+    ordered: Sequence[Candidate],
+    rules: Mapping[int, Rule],
+    chosen: dict[int, Candidate],
+    stored_bytes: Mapping[int, int],
+) -> None:
     """Held footage counts towards the quota but stays."""
-    total: dict[int, int] = defaultdict(int)
+    seen: dict[int, int] = defaultdict(int)
+    going: dict[int, int] = defaultdict(int)
     for row in ordered:
-        if row.segment not in chosen:
-            total[row.stream] += row.size_bytes
+        seen[row.stream] += row.size_bytes
+        if row.segment in chosen:
+            going[row.stream] += row.size_bytes
+    total = {stream: max(stored_bytes.get(stream, 0), size) - going[stream] for stream, size in seen.items()}
     for row in ordered:
         rule = rules.get(row.stream)
         if rule is None or rule.max_bytes is None or row.is_held or row.segment in chosen:

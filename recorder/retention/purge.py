@@ -16,10 +16,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from recorder.archive.layout import segment_path
 from recorder.causes import EndReason, GapCause
-from recorder.models import Gap, GarbageFile, Recording, Segment
+from recorder.coverage.repair import lock_ledgers
+from recorder.models import Gap, GarbageFile, Hold, Recording, Segment
+from recorder.retention.usage import take_off
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +32,19 @@ ADJACENT = timedelta(seconds=1)
 
 
 def purge_segments(segment_ids: Sequence[int]) -> int:
-    """Step 1 for these segments; returns the bytes whose files are now garbage."""
+    """Step 1 for these segments, but for those that came under a hold since they were chosen; returns the bytes whose
+    files are now garbage."""
+    hold = Hold.objects.filter(
+        camera=OuterRef("stream__camera"), released_at__isnull=True,
+        started_at__lt=OuterRef("ended_at"), ended_at__gt=OuterRef("started_at"),
+    )  # fmt: skip
     with transaction.atomic():
+        lock_ledgers(Segment.objects.filter(pk__in=segment_ids).order_by().values_list("stream_id").distinct())
         segments = list(
             Segment.objects.filter(pk__in=segment_ids)
             .select_related("stream", "volume", "recording")
             .order_by("stream", "started_at")
+            .exclude(Exists(hold))
         )
         GarbageFile.objects.bulk_create(
             [
@@ -43,6 +53,7 @@ def purge_segments(segment_ids: Sequence[int]) -> int:
             ],
             ignore_conflicts=True,
         )
+        take_off(segments)
         Segment.objects.filter(pk__in=[segment.pk for segment in segments]).delete()
         spans: dict[Recording, list[tuple[datetime, datetime]]] = defaultdict(list)
         for segment in segments:
@@ -112,6 +123,10 @@ def _note_purged(recording: Recording, started_at: datetime, ended_at: datetime)
         ).order_by("-ended_at").first()
     )  # fmt: skip
     if before is not None:
+        # What lay between the two purged spans lasted no second and has no footage beside it any more.
+        Gap.objects.filter(
+            stream_id=recording.stream_id, started_at__gte=before.ended_at, ended_at__lte=started_at
+        ).exclude(pk=before.pk).delete()
         Gap.objects.filter(pk=before.pk).update(ended_at=ended_at)
     else:
         Gap.objects.create(

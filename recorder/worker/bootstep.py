@@ -14,6 +14,7 @@ from celery import bootsteps
 
 if TYPE_CHECKING:
     from recorder.retention.keeper import RetentionKeeper
+    from recorder.worker.checker import ArchiveChecker
     from recorder.worker.shards import ShardKeeper
     from recorder.worker.sitelink import SiteLink
 
@@ -39,6 +40,7 @@ class RecorderStep(bootsteps.StartStopStep):
         self.keeper: ShardKeeper | None = None
         self.link: SiteLink | None = None
         self.retention: RetentionKeeper | None = None
+        self.checker: ArchiveChecker | None = None
 
     def include_if(self, parent) -> bool:
         return parent.hostname.startswith(NODE_PREFIX)
@@ -48,6 +50,7 @@ class RecorderStep(bootsteps.StartStopStep):
         from django.conf import settings
 
         from recorder.retention.keeper import RetentionKeeper
+        from recorder.worker.checker import ArchiveChecker
         from recorder.worker.shards import ShardKeeper
         from recorder.worker.sitelink import SiteLink
         from vms.servers.local import ensure_local_server
@@ -63,8 +66,13 @@ class RecorderStep(bootsteps.StartStopStep):
         self.link.start()
         self.retention = RetentionKeeper(server_id)
         self.retention.start()
+        self.checker = ArchiveChecker(server_id)
+        self.checker.start()
 
     def stop(self, parent) -> None:
+        if self.checker is not None:
+            self.checker.stop()
+            self.checker = None
         if self.retention is not None:
             self.retention.stop()
             self.retention = None

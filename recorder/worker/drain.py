@@ -33,6 +33,15 @@ class JournalDrain:
         self._server_id = server_id
         self._streams: dict[tuple[str, str], int] = {}
         self._known_to_have_footage: set[int] = set()
+        self._touched: dict[int, datetime] = {}
+
+    def take_touched(self) -> dict[int, datetime]:
+        """Streams whose runs or gaps were written since the last call, and from when on they changed."""
+        touched, self._touched = self._touched, {}
+        return touched
+
+    def _touch(self, stream_id: int, at: datetime) -> None:
+        self._touched[stream_id] = min(self._touched.get(stream_id, at), at)
 
     def drain(self, reader: JournalReader) -> int:
         """Write the next batch; returns how many entries it held. Raises Django's database errors."""
@@ -93,7 +102,10 @@ class JournalDrain:
         return self._streams[key]
 
     def _run_started(self, payload: dict, stream_id: int) -> None:
+        if payload.get("is_buffer"):
+            return  # live only: a ring in memory is no footage
         started_at = utc_from_ns(payload["started_ns"])
+        self._touch(stream_id, started_at)
         Recording.objects.update_or_create(
             id=payload["run"],
             defaults={
@@ -111,9 +123,11 @@ class JournalDrain:
         )
 
     def _run_ended(self, payload: dict) -> None:
-        Recording.objects.filter(id=payload["run"]).update(
-            ended_at=utc_from_ns(payload["ended_ns"]), end_reason=payload["reason"]
-        )
+        ended_at = utc_from_ns(payload["ended_ns"])
+        runs = Recording.objects.filter(id=payload["run"])
+        for stream_id, before in runs.values_list("stream_id", "ended_at"):
+            self._touch(stream_id, min(ended_at, before or ended_at))
+        runs.update(ended_at=ended_at, end_reason=payload["reason"])
 
     def _segment(self, payload: dict, stream_id: int) -> Segment:
         return Segment(
@@ -142,6 +156,11 @@ class JournalDrain:
         started_at = utc_from_ns(payload["start_ns"])
         if stream_id not in self._known_to_have_footage:
             started_at = self._start_of_first_gap(stream_id, payload["gap"], started_at)
+        self._touch(stream_id, started_at)
+        # Epoch 0 and open: the worker's own, of a stream that was off until capture took it up again.
+        Gap.objects.filter(
+            stream_id=stream_id, ended_at__isnull=True, epoch=0, started_at__lte=started_at
+        ).exclude(pk=payload["gap"]).update(ended_at=started_at)
         Gap.objects.update_or_create(
             id=payload["gap"],
             defaults={

@@ -11,19 +11,23 @@ import sqlite3
 import threading
 import time
 import uuid
+from datetime import datetime
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
 from recorder.capture.journal import JournalReader
+from recorder.coverage.orphans import OrphanEnder
+from recorder.coverage.repair import LedgerKeeper
+from recorder.coverage.silence import beat
 from recorder.worker.disabled import open_gaps_of_disabled_streams
 from recorder.worker.drain import BATCH_ENTRIES, JournalDrain
 from recorder.worker.outages import OutageTeller
 from recorder.worker.reconcile import Reconciler
-from recorder.worker.status import StatusWriter
+from recorder.worker.status import StatusWriter, read_fresh_reports
 from vms.servers.choices import ServerState
-from vms.servers.models import Server, Volume
+from vms.servers.models import Volume
 from vms.servers.volumes import measure_volume
 
 logger = logging.getLogger(__name__)
@@ -31,6 +35,7 @@ logger = logging.getLogger(__name__)
 ROUND_S = 0.5
 HEARTBEAT_S = 5.0
 VOLUMES_S = 30.0
+LEDGER_S = 60.0
 MAX_BACKOFF_S = 10.0
 
 
@@ -48,6 +53,11 @@ class SiteLink(threading.Thread):
         self._wake = threading.Event()
         self._stop_requested = False
         self._heartbeat_due = self._volumes_due = 0.0
+        self._ledger = LedgerKeeper(server_id)
+        self._orphans = OrphanEnder(server_id)
+        self._touched: dict[int, datetime] = {}
+        # Capture gets a moment to tell of its former life before anybody explains it otherwise.
+        self._ledger_due = time.monotonic() + LEDGER_S / 2
 
     def poke(self) -> None:
         """Something changed: reconcile now instead of at the next round."""
@@ -82,22 +92,35 @@ class SiteLink(threading.Thread):
 
     def _round(self) -> None:
         self._reconciler.reconcile()
-        self._drain_all()
+        is_drained = self._drain_all()
         self._status.write()
         now = time.monotonic()
         if now >= self._heartbeat_due:
             self._heartbeat_due = now + HEARTBEAT_S
+            beat(self._server_id, timezone.now(), state=ServerState.ONLINE, version=settings.VMS_VERSION)
             open_gaps_of_disabled_streams(self._server_id)
             self._outages.tell()
-            Server.objects.filter(pk=self._server_id).update(
-                last_seen_at=timezone.now(), state=ServerState.ONLINE, version=settings.VMS_VERSION
-            )
+        if is_drained and now >= self._ledger_due:
+            self._ledger_due = now + LEDGER_S
+            self._keep_ledger()
         if now >= self._volumes_due:
             self._volumes_due = now + VOLUMES_S
             for volume in Volume.objects.filter(server_id=self._server_id, is_enabled=True):
                 measure_volume(volume)
 
-    def _drain_all(self) -> None:
+    def _keep_ledger(self) -> None:
+        reports = read_fresh_reports(self._shards)
+        ended = self._orphans.end_orphans({report.run for report in reports if report.run})
+        for news in (self._drain.take_touched(), ended):
+            for stream_id, at in news.items():
+                self._touched[stream_id] = min(self._touched.get(stream_id, at), at)
+        keys = {report.key for report in reports}
+        self._ledger.keep(touched=self._touched, reported=lambda stream: str(stream) in keys)
+        self._touched.clear()
+
+    def _drain_all(self) -> bool:
+        """False where a journal can't be read now, so that rows may be missing."""
+        is_drained = True
         for shard in range(self._shards):
             try:
                 if (reader := self._reader(shard)) is not None:
@@ -106,6 +129,8 @@ class SiteLink(threading.Thread):
             except sqlite3.Error as err:
                 logger.warning("the journal of shard %d can't be read now: %s", shard, err)
                 self._readers.pop(shard, None)
+                is_drained = False
+        return is_drained
 
     def _reader(self, shard: int) -> JournalReader | None:
         """None while the shard made no journal yet; opened anew when the shard had to replace a broken one."""

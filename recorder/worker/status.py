@@ -22,6 +22,8 @@ from vms.cameras.models import Stream, StreamStatus
 from vms.events.services import camera_group, push
 
 FIGURES_EVERY_S = 5.0
+FRESH_S = 10.0
+"""A shard writes its status every second."""
 _FIELDS = (
     "state", "state_detail", "error_code", "since_at", "retry_at", "codec", "audio_codec", "width_px", "height_px",
     "fps", "bitrate_bps", "last_frame_at", "last_keyframe_at", "updated_at",
@@ -36,6 +38,20 @@ def read_stream_reports(shards: int) -> list[StreamReport]:
             reports += read_status(settings.VMS_HOME.status(number)).streams
         except (FileNotFoundError, ValueError):
             continue
+    return reports
+
+
+def read_fresh_reports(shards: int) -> list[StreamReport]:
+    """Only of shards that gave a sign of life within `FRESH_S`: what the others say is history."""
+    reports: list[StreamReport] = []
+    oldest_ns = time.time_ns() - int(FRESH_S * 1e9)
+    for number in range(shards):
+        try:
+            status = read_status(settings.VMS_HOME.status(number))
+        except (FileNotFoundError, ValueError):
+            continue
+        if status.written_ns > oldest_ns:
+            reports += status.streams
     return reports
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.timeline import Hole, Run, merge_timeline
+from recorder.timeline import Hole, Run, Unrecorded, merge_timeline
 from vms.api.times import Span
 
 instants = st.integers(0, 60_000)
@@ -54,7 +54,7 @@ def test_runs_closer_than_200_ms_are_one_and_a_hole_of_200_ms_is_a_gap():
     runs = [Run(0, 1000), Run(1199, 2000), Run(2200, 3000)]
     timeline = merge_timeline(runs, [], Span(0, 3000), 10_000)
     assert timeline.recordings == [Run(0, 2000), Run(2200, 3000)]
-    assert timeline.gaps == [Hole(2000, 2200, "unknown")]
+    assert timeline.gaps == [Unrecorded(2000, 2200, "unknown")]
 
 
 def test_overlapping_epochs_are_one_recording():
@@ -79,5 +79,5 @@ def test_of_overlapping_gaps_the_higher_rank_and_then_the_later_explains():
 
 def test_the_future_is_not_covered():
     timeline = merge_timeline([Run(0, 5000)], [], Span(0, 60_000), 6000)
-    assert timeline.recordings == [Run(0, 5000)] and timeline.gaps == [Hole(5000, 6000, "unknown")]
+    assert timeline.recordings == [Run(0, 5000)] and timeline.gaps == [Unrecorded(5000, 6000, "unknown")]
     assert merge_timeline([Run(0, 5000)], [], Span(7000, 9000), 6000).recordings == []

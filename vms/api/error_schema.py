@@ -20,8 +20,12 @@ class ErrorSerializer(serializers.Serializer):
 class ErrorResponseSerializer(serializers.Serializer):
     """Every error has this shape."""
 
-    type = serializers.ChoiceField(choices=["validation_error", "client_error", "server_error"])
-    errors = ErrorSerializer(many=True)
+    def get_fields(self) -> dict[str, serializers.Field]:
+        # Not as attributes: `errors` is a property of every serializer.
+        return {
+            "type": serializers.ChoiceField(choices=["validation_error", "client_error", "server_error"]),
+            "errors": ErrorSerializer(many=True),
+        }
 
 
 class ErrorShapeSchema(AutoSchema):

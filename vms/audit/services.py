@@ -27,7 +27,7 @@ def record_audit(
         actor_name=actor.get_username() if actor is not None else "system",
         address=client_address.get(),
         action=action,
-        object_type=target._meta.model_name if target is not None else "",
+        object_type=(target._meta.model_name or "") if target is not None else "",
         object_id=str(target.pk) if target is not None else "",
         object_name=str(target)[:200] if target is not None else "",
         outcome=outcome,

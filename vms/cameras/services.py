@@ -85,8 +85,9 @@ def update_camera(*, actor: Any, camera: Camera, **changes: Any) -> Camera:
         camera.is_simulated = False  # a simulated camera may be on this machine, any other may not
     for field in _OWN_FIELDS:
         setattr(camera, field, wanted[field])
-    is_new_password = password is not None and (password != "" or bytes(camera.password_sealed) != b"")
-    if is_new_password:
+    if password == "" and bytes(camera.password_sealed) == b"":
+        password = None  # there is none to remove
+    if password is not None:
         camera.password_sealed = seal_password(camera.pk, password)
     for field, kind in _URL_FIELDS.items():
         if wanted[field] != before[field]:
@@ -96,7 +97,7 @@ def update_camera(*, actor: Any, camera: Camera, **changes: Any) -> Camera:
         _assign(camera, server)
     after = _settings_of(camera)
     changed = [name for name in after if after[name] != before[name]]
-    if not changed and not is_new_password:
+    if not changed and password is None:
         return camera
     camera.save()
     if "is_enabled" in changed:
@@ -105,7 +106,7 @@ def update_camera(*, actor: Any, camera: Camera, **changes: Any) -> Camera:
         "before": {name: before[name] for name in changed},
         "after": {name: after[name] for name in changed},
     }
-    if is_new_password:
+    if password is not None:
         detail["after"]["password"] = MASK if password else ""
     record_audit(actor=actor, action="camera.changed", target=camera, detail=detail)
     for concerned in {old_server.pk: old_server, server.pk: server}.values():

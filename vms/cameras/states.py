@@ -7,12 +7,23 @@ A camera's state is its main stream's as the recorder last reported it, `disable
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypedDict
 
-from django.db.models import Case, F, FilteredRelation, Q, Value, When
+from django.db.models import Case, F, FilteredRelation, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
 from vms.cameras.choices import StreamKind, StreamState
 from vms.cameras.models import Camera, CameraQuerySet, Stream
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class _Annotations(TypedDict):
+        state: str
+
+    CameraWithState = WithAnnotations[Camera, _Annotations]
+else:
+    CameraWithState = Camera
 
 REPORT_STALE = timedelta(seconds=15)
 """Recorders report every second; sane: 5 s to a minute."""
@@ -20,7 +31,14 @@ REPORT_STALE = timedelta(seconds=15)
 WAITING = "Waiting for the recorder."
 
 
-def with_state(cameras: CameraQuerySet, now: datetime) -> CameraQuerySet:
+class StateReport(TypedDict):
+    state: str
+    state_detail: str
+    """A sentence, or empty."""
+    state_since: datetime | None
+
+
+def with_state(cameras: CameraQuerySet, now: datetime) -> QuerySet[CameraWithState]:
     """Adds `state` to each row, in the same query."""
     return cameras.annotate(
         main_stream=FilteredRelation("streams", condition=Q(streams__kind=StreamKind.MAIN)),
@@ -36,8 +54,8 @@ def with_state(cameras: CameraQuerySet, now: datetime) -> CameraQuerySet:
     )
 
 
-def with_streams(cameras: CameraQuerySet, now: datetime) -> CameraQuerySet:
-    """Cameras with all that `describe_camera` reads: three queries, however many cameras."""
+def with_streams(cameras: CameraQuerySet, now: datetime) -> QuerySet[CameraWithState]:
+    """Cameras with all that `describe_state` reads: three queries, however many cameras."""
     return with_state(cameras, now).select_related("server").prefetch_related("streams__status")
 
 
@@ -46,7 +64,7 @@ def stream_of(camera: Camera, kind: str) -> Stream | None:
     return next((stream for stream in camera.streams.all() if stream.kind == kind and stream.is_enabled), None)
 
 
-def describe_state(camera: Camera) -> dict[str, object]:
+def describe_state(camera: CameraWithState) -> StateReport:
     """`state`, `state_detail`, `state_since` of a camera from `with_streams`."""
     main = stream_of(camera, StreamKind.MAIN)
     status = getattr(main, "status", None) if main else None

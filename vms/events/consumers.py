@@ -25,8 +25,7 @@ from django.utils import timezone
 from vms.accounts.models import User
 from vms.accounts.rights import Action
 from vms.cameras.access import access_cameras
-from vms.cameras.models import Camera
-from vms.cameras.states import REPORT_STALE, describe_state, with_streams
+from vms.cameras.states import REPORT_STALE, CameraWithState, describe_state, with_streams
 from vms.events.services import EVERYBODY_GROUP, camera_group
 from vms.servers.models import Server
 
@@ -177,7 +176,7 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
         return True
 
 
-def _describe(camera: Camera) -> dict[str, Any]:
+def _describe(camera: CameraWithState) -> dict[str, Any]:
     state = describe_state(camera)
     since_at = state["state_since"]
     return {
@@ -186,7 +185,7 @@ def _describe(camera: Camera) -> dict[str, Any]:
         "is_enabled": camera.is_enabled,
         "state": state["state"],
         "state_detail": state["state_detail"],
-        "since": _iso(since_at) if isinstance(since_at, datetime) else None,
+        "since": _iso(since_at) if since_at else None,
     }
 
 

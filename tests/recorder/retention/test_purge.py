@@ -10,6 +10,7 @@ import pytest
 from recorder.models import Gap, GarbageFile, Hold, Recording, RetentionRule, Segment
 from recorder.retention import keeper
 from recorder.retention.purge import drain_garbage, purge_segments, relative_path
+from recorder.retention.room import VolumeRoom
 from vms.cameras import services
 from vms.events.models import Event
 from vms.servers.local import ensure_local_server
@@ -125,14 +126,14 @@ def test_a_quota_keeps_the_newest(server, recording):
 
 
 def test_room_is_made_before_it_is_needed(server, volume, recording, monkeypatch):
-    monkeypatch.setattr(keeper, "measure_rooms", lambda _: [keeper.VolumeRoom(str(volume.pk), 0, 2500)])
+    monkeypatch.setattr(keeper, "measure_rooms", lambda _: [VolumeRoom(str(volume.pk), 0, 2500)])
     keeper.keep_server(server.pk)
     assert Segment.objects.count() == 7
 
 
 def test_only_held_footage_left_is_an_alarm_and_nothing_is_deleted(server, stream, volume, recording, monkeypatch):
     Hold.objects.create(camera=stream.camera, started_at=START, ended_at=START + 10 * MINUTE, reason="theft")
-    monkeypatch.setattr(keeper, "measure_rooms", lambda _: [keeper.VolumeRoom(str(volume.pk), 0, 2500)])
+    monkeypatch.setattr(keeper, "measure_rooms", lambda _: [VolumeRoom(str(volume.pk), 0, 2500)])
     plan = keeper.keep_server(server.pk)
     assert Segment.objects.count() == 10 and plan.missing_bytes == {str(volume.pk): 2500}
     assert Event.objects.get().kind == "volume_full_of_held_footage"
@@ -140,7 +141,7 @@ def test_only_held_footage_left_is_an_alarm_and_nothing_is_deleted(server, strea
 
 def test_a_broken_promise_is_an_alarm(server, volume, recording, monkeypatch):
     RetentionRule.objects.create(min_days=30)
-    monkeypatch.setattr(keeper, "measure_rooms", lambda _: [keeper.VolumeRoom(str(volume.pk), 0, 500)])
+    monkeypatch.setattr(keeper, "measure_rooms", lambda _: [VolumeRoom(str(volume.pk), 0, 500)])
     keeper.keep_server(server.pk)
     assert Segment.objects.count() == 9
     assert Event.objects.get().kind == "retention_promise_broken"

@@ -50,7 +50,7 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     def get_queryset(self):
         user = self.request.user
         visible = Q(camera__in=access_cameras(user, Action.VIEW_EVENTS).order_by().values("pk"))
-        if user.may(Action.VIEW_SERVERS):
+        if user.is_authenticated and user.may(Action.VIEW_SERVERS):
             visible |= Q(camera__isnull=True)
         return Event.objects.filter(visible)
 

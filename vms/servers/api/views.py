@@ -54,7 +54,7 @@ class _ReadAndPatch(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Upd
 
     @property
     def needed_action(self) -> Action:
-        return self.required_actions.get(self.request.method, Action.VIEW_SERVERS)
+        return Action.MANAGE_SERVERS if self.request.method == "PATCH" else Action.VIEW_SERVERS
 
 
 class ServerViewSet(_ReadAndPatch):
