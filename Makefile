@@ -27,3 +27,7 @@ bench:
 
 schema:
 	VMS_HOME=$$(mktemp -d) .venv/bin/python manage.py spectacular --validate --fail-on-warn --file docs/reference/openapi.yaml
+
+MINUTES ?= 10
+soak:
+	.venv/bin/python -m tests.rig.soak --minutes $(MINUTES)

@@ -21,6 +21,8 @@ ENTRY_S = 6.0
 """Shortest entry, cut at the next keyframe; what a seek has to load. RFC 8216 players expect 2 to 10."""
 LONG_SPAN_MS = 6 * 3_600_000
 """Beyond it an entry is a whole file, so that the playlist of a day stays under 200 kB."""
+SHORTEST_S = 0.001
+"""FFmpeg takes nothing shorter for a duration."""
 EVENT_MARGIN_S = 6
 """How much longer than `ENTRY_S` entries of an EVENT may get: its target duration must be right for entries to come."""
 
@@ -104,9 +106,7 @@ def _with_last(pieces: Iterator[Piece]) -> Iterator[tuple[Piece, bool]]:
         piece = following
 
 
-def _entries(
-    piece: Piece, entry_s: float, is_silenced: bool, *, may_grow: bool
-) -> tuple[bytes, list[_Entry]]:
+def _entries(piece: Piece, entry_s: float, is_silenced: bool, *, may_grow: bool) -> tuple[bytes, list[_Entry]]:
     """The init segment to play them with and the entries of one piece."""
     video = piece.video
     offsets: Sequence[int]
@@ -124,18 +124,21 @@ def _entries(
         at, start = cut, offsets[cut]
     if not (may_grow and piece.is_whole):
         ticks = piece.end_ticks - seek.presentation_ticks(video, at)
-        entries.append(_Entry(max(ticks, 1) / video.timescale, start, end - start))
+        entries.append(_Entry(max(ticks / video.timescale, SHORTEST_S), start, end - start))
     return init, entries
 
 
 def _cuts(piece: Piece, entry_s: float) -> Iterator[int]:
-    """Keyframes at which an entry begins, after the first one; always the same ones for a growing file."""
+    """Keyframes at which an entry begins, after the first one; always the same ones for a growing file.
+
+    A keyframe that is shown from the span's end on, and is only there for B-frames before it, begins none."""
     if entry_s == math.inf:
         return
     video = piece.video
-    least = int(entry_s * video.timescale)
+    least, end = int(entry_s * video.timescale), piece.end_ticks
     begin = seek.presentation_ticks(video, piece.first)
     for index in video.keyframes:
-        if piece.first < index < piece.stop and seek.presentation_ticks(video, index) - begin >= least:
+        shown = seek.presentation_ticks(video, index)
+        if piece.first < index < piece.stop and shown - begin >= least and shown < end:
             yield index
-            begin = seek.presentation_ticks(video, index)
+            begin = shown

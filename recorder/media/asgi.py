@@ -24,7 +24,7 @@ from recorder.media.live import serve_live, serve_mjpeg
 from recorder.media.live_directory import LiveDirectory
 from recorder.media.origin import SAFE_HEADERS, allowed_origin, preflight_headers
 from recorder.media.playback import Forbidden, Playback
-from recorder.media.request import BadRequest, Request, parse_query, send_error
+from recorder.media.request import BadRequest, Request, parse_query, send_error, wait_gone
 from recorder.media.rights import Rights
 from recorder.media.stills import StillFailed, Stills
 from recorder.media.tokens import STREAMS, MediaClaims, TokenExpired, TokenRefused, verify_media_token
@@ -168,7 +168,7 @@ class MediaApp:
             return
         request = Request(scope, receive, send, claims, origin)
         work = asyncio.create_task(self._answer(request, route))
-        gone = asyncio.create_task(_wait_gone(receive))
+        gone = asyncio.create_task(wait_gone(receive))
         with self.rights.viewing(claims, None, work.cancel):
             try:
                 await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -238,11 +238,6 @@ async def _plain(send: Any, status: int, text: bytes, origin: str = "") -> None:
         headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text})
-
-
-async def _wait_gone(receive: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def create_app(home: Path) -> MediaApp:

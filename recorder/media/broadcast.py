@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol
 
 from recorder.fmp4 import build_init, parse_init
@@ -181,7 +180,3 @@ class Broadcast:
     def _clear_gop(self) -> None:
         self._gop = []
         self._gop_bytes = 0
-
-
-def iso_utc(unix_s: float) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

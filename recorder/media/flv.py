@@ -65,10 +65,10 @@ def avcc_parameter_sets(avcc: bytes) -> list[bytes]:
     """SPS and PPS. Raises `ValueError`."""
     sets: list[bytes] = []
     try:
-        position = 6
-        for count in (avcc[5] & 0x1F, None):
-            if count is None:
-                count, position = avcc[position], position + 1
+        position = 5
+        for count_mask in (0x1F, 0xFF):  # how many SPS, in five bits; behind them how many PPS
+            count = avcc[position] & count_mask
+            position += 1
             for _ in range(count):
                 size = int.from_bytes(avcc[position : position + 2], "big")
                 sets.append(avcc[position + 2 : position + 2 + size])

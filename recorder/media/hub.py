@@ -8,15 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 from recorder.fmp4 import Fragment
 from recorder.media.broadcast import Broadcast, LiveError, LiveFragment, Subscriber
 from recorder.media.ffmpeg_child import TranscodeSlots
 from recorder.media.follower import Follower
 from recorder.media.inotify import Inotify
+from recorder.media.live_conversion import LiveConversion
 from recorder.media.live_directory import LiveDirectory
 from recorder.media.live_state import explain, is_hopeless
 from recorder.media.live_transcode import LiveTranscode
@@ -47,21 +46,16 @@ class _FollowerFeed:
         self._broadcast.stop()
 
 
-class Feed(Subscriber, Protocol):
-    """What stands between the plain broadcast and a converted one."""
-
-    def stop(self) -> None: ...
-
-
 class _Channel:
-    """A broadcast and what feeds it."""
+    """A broadcast and what feeds it: a follower, or a conversion of another channel."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, kind: str) -> None:
         self.key = key
-        self.broadcast: Broadcast = Broadcast()
+        self.kind = kind
+        self.broadcast = Broadcast()
         self.follower: Follower | None = None
-        self.source: _Channel | None = None
-        self.feed: Feed | None = None
+        self.conversion: tuple[_Channel, LiveConversion] | None = None
+        """The channel it takes from, and the subscriber that does."""
         self.users = 0
         self.closing: asyncio.TimerHandle | None = None
 
@@ -69,8 +63,10 @@ class _Channel:
 class LiveHub:
     """`join` and `leave` in pairs; `run` beside them, `close` at the end."""
 
-    def __init__(self, home_run: Path, live_directory: LiveDirectory, inotify: Inotify, slots: TranscodeSlots) -> None:
-        self._run_directory = home_run
+    def __init__(
+        self, run_directory: Path, live_directory: LiveDirectory, inotify: Inotify, slots: TranscodeSlots
+    ) -> None:
+        self._run_directory = run_directory
         self._directory = live_directory
         self._inotify = inotify
         self._slots = slots
@@ -98,7 +94,7 @@ class LiveHub:
             now = time.monotonic()
             for channel in list(self._channels.values()):
                 broadcast = channel.broadcast
-                if channel.source is not None or not broadcast.subscribers:
+                if channel.conversion is not None or not broadcast.subscribers:
                     continue  # converted streams hear it from their source
                 silent_s = now - broadcast.moved_at
                 if silent_s <= CHECK_S:
@@ -118,7 +114,7 @@ class LiveHub:
     def _use(self, key: str, kind: str) -> _Channel:
         channel = self._channels.get((key, kind))
         if channel is not None and channel.broadcast.has_failed:
-            self._forget(channel, kind)
+            self._forget(channel)
             channel = None
         if channel is None:
             channel = self._channels[key, kind] = self._open(key, kind)
@@ -129,7 +125,7 @@ class LiveHub:
         return channel
 
     def _open(self, key: str, kind: str) -> _Channel:
-        channel = _Channel(key)
+        channel = _Channel(key, kind)
         if kind == "plain":
             follower = channel.follower = Follower(
                 self._directory.path, key, self._inotify, _FollowerFeed(channel.broadcast)
@@ -137,12 +133,9 @@ class LiveHub:
             self._directory.listen(key, follower.on_link_changed)
             follower.start()
             return channel
-        channel.feed = (
-            LiveTranscode(channel.broadcast, self._slots)
-            if kind == "playable"
-            else MjpegFeed(channel.broadcast, self._slots)
-        )
-        channel.source = self.join(key, "plain", channel.feed)
+        make = LiveTranscode if kind == "playable" else MjpegFeed
+        conversion = make(channel.broadcast, self._slots)
+        channel.conversion = self.join(key, "plain", conversion), conversion
         return channel
 
     def _release(self, channel: _Channel) -> None:
@@ -150,20 +143,19 @@ class LiveHub:
         if channel.users == 0:
             channel.closing = asyncio.get_running_loop().call_later(LINGER_S, self._close, channel)
 
-    def _forget(self, channel: _Channel, kind: str) -> None:
+    def _forget(self, channel: _Channel) -> None:
         """A failed channel stays with its last users, out of the way of new ones."""
-        del self._channels[channel.key, kind]
+        del self._channels[channel.key, channel.kind]
         if channel.follower is not None:
             self._directory.forget(channel.key)
 
     def _close(self, channel: _Channel) -> None:
-        for name, known in list(self._channels.items()):
-            if known is channel:
-                self._forget(channel, name[1])
-        if channel.feed is not None:
-            channel.feed.stop()
-            with suppress(KeyError):
-                self.leave(channel.source, channel.feed)
+        if self._channels.get((channel.key, channel.kind)) is channel:
+            self._forget(channel)
+        if channel.conversion is not None:
+            source, conversion = channel.conversion
+            conversion.stop()
+            self.leave(source, conversion)
         if channel.follower is not None:
             ending = asyncio.create_task(channel.follower.stop())
             self._endings.add(ending)

@@ -10,7 +10,7 @@ from typing import Any
 from recorder.media.broadcast import LiveError, LiveFragment, StreamState
 from recorder.media.hub import LiveHub
 from recorder.media.origin import SAFE_HEADERS
-from recorder.media.request import Request, send_error
+from recorder.media.request import Request, send_error, wait_gone
 from recorder.media.rights import Rights
 from recorder.media.viewer import Viewer
 from recorder.media.websocket_protocol import EXTENSION
@@ -35,11 +35,11 @@ async def serve_live(request: Request, stream: str, rights: Rights, hub: LiveHub
     with rights.viewing(claims, stream, cut):
         channel = None
         if rights.is_desired(claims.camera, stream):
-            kind = "playable" if request.query.get("transcode", "0") not in ("", "0") else "plain"
+            kind = "playable" if request.wants_transcoding else "plain"
             channel = hub.join(f"{claims.camera}.{stream}", kind, viewer)
         else:
             viewer.on_error(_SWITCHED_OFF)
-        gone = asyncio.create_task(_wait_gone(receive))
+        gone = asyncio.create_task(wait_gone(receive))
         try:
             ends: set[asyncio.Future[Any]] = {gone, viewer.closed}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -53,12 +53,6 @@ async def serve_live(request: Request, stream: str, rights: Rights, hub: LiveHub
                 await send({"type": "websocket.close", "code": viewer.closed.result()})
         except TimeoutError:
             viewer.abort()
-
-
-async def _wait_gone(receive: Any) -> None:
-    """Viewers have nothing to say; what they say is dropped."""
-    while (await receive())["type"] != "websocket.disconnect":
-        pass
 
 
 class _Pictures:

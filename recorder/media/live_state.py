@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from recorder.media.broadcast import LiveError, iso_utc
+from recorder.archive.exceptions import iso_utc
+from recorder.media.broadcast import LiveError
 
 MAX_STATUS_BYTES = 4 << 20
 HOPELESS = frozenset(
@@ -21,7 +22,7 @@ def explain(run_directory: Path, key: str) -> LiveError:
     if status is None:
         return LiveError("not_running", "This stream is not being recorded at the moment.")
     state, detail, since_ns = status.get("state"), status.get("state_detail"), status.get("since_ns")
-    since = iso_utc(since_ns / 1e9) if isinstance(since_ns, int) and since_ns > 0 else None
+    since = iso_utc(since_ns // 1_000_000) if isinstance(since_ns, int) and since_ns > 0 else None
     if state in ("recording", "live"):
         return LiveError("stalled", "The camera sends no picture at the moment.", since)
     if not isinstance(detail, str) or not detail:
@@ -35,9 +36,7 @@ def read_stream_status(run_directory: Path, key: str) -> dict[str, Any] | None:
             if path.stat().st_size > MAX_STATUS_BYTES:
                 continue
             streams = json.loads(path.read_bytes())["streams"]
-            found = streams.get(key) if isinstance(streams, dict) else None
-            if isinstance(streams, list):
-                found = next((stream for stream in streams if stream.get("key") == key), None)
+            found = next((stream for stream in streams if stream.get("key") == key), None)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
         if isinstance(found, dict):

@@ -1,47 +1,33 @@
-"""A live stream made playable, shared by all its viewers: a subscriber of the plain broadcast that feeds another one.
+"""A live stream made playable in a browser, shared by all its viewers.
 
 What a browser plays anyway passes through untouched; H.264 with AAC costs no process at all. Loop's thread only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from recorder.fmp4 import build_init
-from recorder.media.broadcast import AUDIO_TRACK, Broadcast, LiveError, LiveFragment, StreamState
+from recorder.media.broadcast import AUDIO_TRACK, Broadcast, LiveFragment, StreamState
 from recorder.media.ffmpeg_child import TranscodeSlots, TranscodingError
+from recorder.media.live_conversion import LiveConversion
 from recorder.media.track_transcode import SoundTranscode, VideoTranscode
 from recorder.samples import AudioParameters, VideoParameters
 
-CLOSE_TRY_LATER = 4503
 
-
-class LiveTranscode:
+class LiveTranscode(LiveConversion):
     def __init__(self, target: Broadcast, slots: TranscodeSlots) -> None:
-        self.is_started = False
-        self._target = target
-        self._slots = slots
-        self._has_slot = False
+        super().__init__(target, slots)
         self._video: VideoTranscode | None = None
         self._sound: SoundTranscode | None = None
         self._audio: AudioParameters | None = None
 
-    def start(self, state: StreamState, gop: Sequence[LiveFragment]) -> None:
-        self.is_started = True
-        self.on_state(state)
-        for fragment in gop:
-            self.on_fragment(fragment)
-
     def on_state(self, state: StreamState) -> None:
         self._end_children()
         try:
-            if state.needs_transcoding and not self._has_slot:
-                self._slots.take()
-                self._has_slot = True
+            if state.needs_transcoding:
+                self._take_slot()
             self._configure(state)
         except (TranscodingError, ValueError) as err:
-            code = err.code if isinstance(err, TranscodingError) else "transcode_failed"
-            self._target.fail(LiveError(code, str(err), close_code=CLOSE_TRY_LATER))
+            self._fail(err)
 
     def on_fragment(self, fragment: LiveFragment) -> None:
         if fragment.track == AUDIO_TRACK:
@@ -53,15 +39,6 @@ class LiveTranscode:
             self._video.feed(fragment)
         else:
             self._target.publish(fragment)
-
-    def on_error(self, error: LiveError) -> None:
-        self._target.fail(error)
-
-    def stop(self) -> None:
-        self._end_children()
-        if self._has_slot:
-            self._slots.give_back()
-            self._has_slot = False
 
     def _configure(self, state: StreamState) -> None:
         self._audio = state.audio
@@ -78,12 +55,6 @@ class LiveTranscode:
 
     def _on_video(self, video: VideoParameters) -> None:
         self._target.publish_init(build_init(video, self._audio))
-
-    def _on_child_end(self, complaint: str) -> None:
-        self._end_children()
-        self._target.fail(
-            LiveError("transcode_failed", "The conversion of this stream ended.", close_code=CLOSE_TRY_LATER)
-        )
 
     def _end_children(self) -> None:
         for child in (self._video, self._sound):

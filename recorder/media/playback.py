@@ -115,7 +115,6 @@ class Playback:
 
     async def span(self, request: Request, stream: str) -> None:
         start, end = asked_span(request)
-        is_transcoded = request.query.get("transcode", "0") not in ("", "0")
         span = await in_thread(
             spans.read_span,
             self._catalog,
@@ -132,7 +131,7 @@ class Playback:
             (b"x-heron-next-ms", b"%d" % span.next_ms if span.next_ms is not None else b""),
         ]
         is_g711 = span.audio is not None and span.audio.codec != "aac"
-        if is_transcoded and (is_g711 or span.video.codec != "h264"):
+        if request.wants_transcoding and (is_g711 or span.video.codec != "h264"):
             await send_transcoded_span(request, span, headers, self._slots)
             return
         headers.append((b"x-heron-mime", mime_type(span.video, span.audio).encode()))

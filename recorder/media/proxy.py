@@ -18,6 +18,8 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from recorder.media.request import wait_gone
+
 log = logging.getLogger(__name__)
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, and with them tokens
 
@@ -71,7 +73,7 @@ class MediaProxy:
 
     async def _forward_http(self, scope: dict[str, Any], receive: Any, send: Any, url: str) -> None:
         work = asyncio.create_task(self._answer(scope, send, url))
-        gone = asyncio.create_task(_wait_gone(receive))
+        gone = asyncio.create_task(wait_gone(receive))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
             if gone.done():
@@ -132,7 +134,7 @@ class MediaProxy:
         try:
             await send({"type": "websocket.accept"})
             down = asyncio.create_task(_pass_down(upstream, send))
-            gone = asyncio.create_task(_wait_gone(receive))
+            gone = asyncio.create_task(wait_gone(receive))
             try:
                 await asyncio.wait({down, gone}, return_when=asyncio.FIRST_COMPLETED)
                 if down.done() and not gone.done():
@@ -154,11 +156,6 @@ async def _pass_down(upstream: ClientConnection, send: Any) -> None:
             message = await upstream.recv()
             kind = "text" if isinstance(message, str) else "bytes"
             await send({"type": "websocket.send", kind: message})
-
-
-async def _wait_gone(receive: Any) -> None:
-    while (await receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
-        pass
 
 
 async def _refuse(scope: dict[str, Any], receive: Any, send: Any, status: int, text: bytes) -> None:

@@ -60,6 +60,11 @@ class Request:
             raise BadRequest(f"{name} is an instant in Unix milliseconds.")
         return int(value)
 
+    @property
+    def wants_transcoding(self) -> bool:
+        """Whether what the browser can't play is to be converted."""
+        return self.query.get("transcode", "0") not in ("", "0")
+
     async def start(self, status: int, headers: HeaderList) -> None:
         self.has_started = True
         await self.send(
@@ -69,6 +74,12 @@ class Request:
                 "headers": [*headers, *cors_headers(self.origin)],
             }
         )
+
+
+async def wait_gone(receive: Any) -> None:
+    """Until the other end has gone; what it says meanwhile is dropped."""
+    while (await receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
+        pass
 
 
 def parse_query(scope: dict[str, Any]) -> dict[str, str]:

@@ -12,7 +12,8 @@ import json
 import time
 from collections.abc import Sequence
 
-from recorder.media.broadcast import AUDIO_TRACK, LiveError, LiveFragment, StreamState, iso_utc
+from recorder.archive.exceptions import iso_utc
+from recorder.media.broadcast import AUDIO_TRACK, LiveError, LiveFragment, StreamState
 from recorder.media.websocket_protocol import FrameWriter, text_frame
 from recorder.samples import VIDEO_CLOCK_HZ
 
@@ -89,6 +90,7 @@ class Viewer:
         self._state, self._needs_state = state, False
         video, audio = state.video, state.audio
         edge_s = newest.decode_time / VIDEO_CLOCK_HZ if newest.track != AUDIO_TRACK else time.time()
+        edge_ms = int(edge_s * 1000)
         description = {
             "mime": state.mime(self._wants_audio),
             "codec": video.codec if video else None,
@@ -100,8 +102,8 @@ class Viewer:
             "has_audio": state.has_playable_audio and self._wants_audio,
             "audio_codec": audio.codec if audio else None,
             "needs_transcoding": state.needs_transcoding,
-            "live_edge": iso_utc(edge_s),
-            "live_edge_ms": int(edge_s * 1000),
+            "live_edge": iso_utc(edge_ms),
+            "live_edge_ms": edge_ms,
         }
         self._writer.write_all([text_frame(json.dumps(description)), state.init_frame(self._wants_audio)])
 

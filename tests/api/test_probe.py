@@ -5,6 +5,7 @@ import functools
 import socket
 import threading
 import time
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -13,6 +14,7 @@ from rest_framework.test import APIClient
 from recorder.api import probe as probe_api
 from vms.audit.models import AuditEntry
 from vms.cameras.models import Camera
+from vms.cameras.services import create_camera
 
 URL = "/api/v1/cameras/probe/"
 
@@ -67,6 +69,20 @@ def test_a_wrong_password_is_said_to_be_one_and_the_right_one_is_not_repeated(pr
     assert error_of(probe(cameras.url())) == ("unauthorized", "password")
     assert probe(cameras.url(), username="root", password="hunter2").status_code == 200
     assert "hunter2" not in str(list(AuditEntry.objects.values_list("detail", flat=True)))
+
+
+def test_a_kept_password_is_used_where_the_camera_leads_and_nowhere_else(probe, simcam, server, tmp_path):
+    secret = tmp_path / "password"
+    secret.write_text("hunter2\n")
+    options = ("--user", "root", "--password-file", str(secret))
+    cameras, others = simcam(1, *options), simcam(1, *options)
+    kept = create_camera(actor=None, name="Gate", main_url=cameras.url(), username="root", password="hunter2")
+    assert probe(cameras.url(), username="root", camera=str(kept.pk)).status_code == 200
+    assert probe(cameras.url(1, "sub"), username="root", camera=str(kept.pk)).status_code == 200
+    elsewhere = probe(cameras.url(), sub_url=others.url(), username="root", camera=str(kept.pk))
+    assert error_of(elsewhere) == ("unauthorized", "password")
+    assert error_of(probe(cameras.url(), username="admin", camera=str(kept.pk))) == ("unauthorized", "password")
+    assert probe(cameras.url(), camera=str(uuid.uuid4())).status_code == 404
 
 
 @pytest.mark.parametrize(

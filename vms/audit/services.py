@@ -17,7 +17,11 @@ MASK = "•••"
 
 
 def record_audit(
-    *, actor: Any, action: str, target: Model | None = None, detail: Mapping[str, Any] | None = None,
+    *,
+    actor: Any,
+    action: str,
+    target: Model | None = None,
+    detail: Mapping[str, Any] | None = None,
     outcome: str = "done",
 ) -> AuditEntry:
     """Add an entry. `actor` is a user or None for the product itself. `detail` must hold no secret: a changed

@@ -37,8 +37,8 @@ class Sound:
 
 
 @cache
-def encode_video(codec="h264", frames=60, fps=10, b_frames=0, size=(160, 96), gop_frames=10):
-    """Parameters and access units; a moving gradient with a number in it, closed GOPs."""
+def encode_video(codec="h264", frames=60, fps=10, b_frames=0, size=(160, 96), gop_frames=10, has_open_gops=False):
+    """Parameters and access units; a moving gradient with a number in it, closed GOPs (H.265: or open)."""
     encoder = av.CodecContext.create({"h264": "libx264", "h265": "libx265"}[codec], "w")
     encoder.width, encoder.height, encoder.pix_fmt = *size, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, fps), Fraction(fps)
@@ -46,18 +46,14 @@ def encode_video(codec="h264", frames=60, fps=10, b_frames=0, size=(160, 96), go
     encoder.thread_count = 1
     encoder.options = {"preset": "ultrafast", "g": str(gop_frames), "bf": str(b_frames)}
     if codec == "h265":
-        x265 = "log-level=none:pools=none:frame-threads=1:open-gop=0:scenecut=0"
-        encoder.options |= {
-            "x265-params": f"{x265}:keyint={gop_frames}:min-keyint={gop_frames}:bframes={b_frames}"
-        }
+        x265 = f"log-level=none:pools=none:frame-threads=1:open-gop={int(has_open_gops)}:scenecut=0"
+        encoder.options |= {"x265-params": f"{x265}:keyint={gop_frames}:min-keyint={gop_frames}:bframes={b_frames}"}
     else:
         encoder.options |= {"x264-params": "scenecut=0:open-gop=0:repeat-headers=1"}
     packets = []
     for number in range(frames):
         ramp = (np.add.outer(np.arange(size[1]), np.arange(size[0])) * 2 + number * 5) % 256
-        picture = av.VideoFrame.from_ndarray(
-            np.repeat(ramp.astype(np.uint8)[..., None], 3, axis=2), format="rgb24"
-        )
+        picture = av.VideoFrame.from_ndarray(np.repeat(ramp.astype(np.uint8)[..., None], 3, axis=2), format="rgb24")
         picture.pts = number
         packets += encoder.encode(picture.reformat(format="yuv420p"))
     packets += encoder.encode(None)
@@ -166,12 +162,11 @@ class Archive:
         size=(160, 96),
         is_left_open=False,
         gop_frames=10,
+        has_open_gops=False,
     ):
         """One run of `seconds`, cut at the first keyframe after `segment_s`. Audio comes 60 ms after its video."""
-        parameters, coded = encode_video(codec, seconds * fps, fps, b_frames, size, gop_frames)
-        sound_parameters, sounds = {"aac": encode_aac, "pcma": make_g711, None: lambda _: (None, ())}[audio](
-            seconds
-        )
+        parameters, coded = encode_video(codec, seconds * fps, fps, b_frames, size, gop_frames, has_open_gops)
+        sound_parameters, sounds = {"aac": encode_aac, "pcma": make_g711, None: lambda _: (None, ())}[audio](seconds)
         rate = sound_parameters.sample_rate_hz if sound_parameters else 1
         origin, waiting = start_ms * 90, list(sounds)
         writer, begun_ms, tick = None, 0, 90_000 // fps

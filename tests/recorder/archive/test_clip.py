@@ -23,9 +23,7 @@ def clip_file(catalog, tmp_path, from_ms, to_ms, **options):
 
 
 @pytest.mark.parametrize(("codec", "b_frames", "audio"), KINDS)
-def test_whole_recording_comes_back_byte_for_byte_without_a_warning(
-    archive, catalog, tmp_path, codec, b_frames, audio
-):
+def test_whole_recording_comes_back_byte_for_byte_without_a_warning(archive, catalog, tmp_path, codec, b_frames, audio):
     archive.record(codec=codec, b_frames=b_frames, audio=audio)
     clip, path = clip_file(catalog, tmp_path, START_MS, START_MS + 6000)
     origin = archive.samples[0][0]
@@ -42,9 +40,7 @@ def test_whole_recording_comes_back_byte_for_byte_without_a_warning(
 
 
 @pytest.mark.parametrize(("codec", "b_frames", "audio"), KINDS)
-def test_part_begins_at_the_keyframe_before_and_ends_before_to(
-    archive, catalog, tmp_path, codec, b_frames, audio
-):
+def test_part_begins_at_the_keyframe_before_and_ends_before_to(archive, catalog, tmp_path, codec, b_frames, audio):
     archive.record(codec=codec, b_frames=b_frames, audio=audio)
     clip, path = clip_file(catalog, tmp_path, START_MS + 1550, START_MS + 4230)
     assert clip.spans == ((START_MS + 1000, START_MS + 4300),)
@@ -73,9 +69,7 @@ def test_audio_stays_in_step_with_the_video(archive, catalog, tmp_path):
     for start_ms in (START_MS, START_MS + 60_000):
         video = next((pts, shown[s]) for pts, _, s in archive.samples if pts // 90 == start_ms + 2000)
         audio = next((at, heard[s]) for at, s in archive.sounds if at * 1000 // rate >= start_ms + 2000)
-        assert video[0] / 90_000 - video[1] / 90_000 == pytest.approx(
-            audio[0] / rate - audio[1] / rate, abs=1e-3
-        )
+        assert video[0] / 90_000 - video[1] / 90_000 == pytest.approx(audio[0] / rate - audio[1] / rate, abs=1e-3)
 
 
 @pytest.mark.parametrize("b_frames", [0, 2])

@@ -18,9 +18,7 @@ DAY_MS = 24 * HOUR_MS
 
 
 def playlist(catalog, from_ms=0, to_ms=60_000, *, now_ms=PAST_MS, **options):
-    return build_playlist(
-        catalog, CAMERA, "main", START_MS + from_ms, START_MS + to_ms, now_ms=now_ms, **options
-    )
+    return build_playlist(catalog, CAMERA, "main", START_MS + from_ms, START_MS + to_ms, now_ms=now_ms, **options)
 
 
 def served(catalog, text):
@@ -40,17 +38,13 @@ def seconds(text):
     return sum(float(length) for length in re.findall(r"#EXTINF:([\d.]+)", text))
 
 
-@pytest.mark.parametrize(
-    ("codec", "b_frames", "audio"), [("h264", 2, "aac"), ("h265", 0, None), ("h264", 0, "pcma")]
-)
+@pytest.mark.parametrize(("codec", "b_frames", "audio"), [("h264", 2, "aac"), ("h265", 0, None), ("h264", 0, "pcma")])
 def test_ffmpeg_plays_every_packet_without_a_warning(archive, catalog, codec, b_frames, audio):
     archive.record(codec=codec, b_frames=b_frames, audio=audio, seconds=30, segment_s=20)
     text = playlist(catalog)
     with serve(served(catalog, text)) as url:
         assert complaints_of(f"{url}/playlist.m3u8") == ""
-        assert [sample for _, _, sample in packets_of(f"{url}/playlist.m3u8")] == [
-            s for _, _, s in archive.samples
-        ]
+        assert [sample for _, _, sample in packets_of(f"{url}/playlist.m3u8")] == [s for _, _, s in archive.samples]
         if audio == "aac":
             sounds = [sample for _, _, sample in packets_of(f"{url}/playlist.m3u8", "audio")]
             assert sounds == [sample for _, sample in archive.sounds]
@@ -66,9 +60,7 @@ def test_entries_are_cut_at_keyframes_and_the_target_duration_is_the_longest(arc
     assert lengths == [6, 6, 6, 2, 6, 4]
     assert "#EXT-X-TARGETDURATION:6\n" in text
     ranges = [tuple(map(int, pair)) for pair in re.findall(r"#EXT-X-BYTERANGE:(\d+)@(\d+)", text)]
-    assert all(
-        first[0] + first[1] == second[1] for first, second in [(ranges[0], ranges[1]), (ranges[1], ranges[2])]
-    )
+    assert all(first[0] + first[1] == second[1] for first, second in [(ranges[0], ranges[1]), (ranges[1], ranges[2])])
     assert text.count("#EXT-X-MAP") == 1
     assert "#EXT-X-PROGRAM-DATE-TIME:2026-03-01T12:00:00.000Z" in text
     assert "#EXT-X-PROGRAM-DATE-TIME:2026-03-01T12:00:20.000Z" in text
@@ -81,6 +73,17 @@ def test_part_begins_at_the_keyframe_before_and_says_how_far_in_to_start(archive
     assert "#EXT-X-PROGRAM-DATE-TIME:2026-03-01T12:00:03.000Z" in text
     assert "#EXT-X-START:TIME-OFFSET=0.500,PRECISE=YES" in text
     assert seconds(text) == pytest.approx(9.3)
+
+
+def test_keyframe_that_is_shown_after_the_end_makes_no_entry(archive, catalog):
+    """With open GOPs, B-frames that are shown before a keyframe come after it in the file."""
+    archive.record(codec="h265", b_frames=2, seconds=12, segment_s=20, gop_frames=12, has_open_gops=True)
+    for to_ms in range(6000, 7200, 100):
+        text = playlist(catalog, 0, to_ms)
+        assert min(map(float, re.findall(r"#EXTINF:([\d.]+)", text))) >= 0.1
+        assert seconds(text) == pytest.approx(to_ms / 1000)
+        with serve(served(catalog, text)) as url:
+            assert complaints_of(f"{url}/playlist.m3u8") == ""
 
 
 def test_holes_and_new_parameters_are_discontinuities(archive, catalog):
@@ -97,9 +100,7 @@ def test_ffmpeg_plays_over_a_hole_without_a_warning(archive, catalog):
     archive.record(START_MS + 10_000, audio="aac")
     text = playlist(catalog)
     with serve(served(catalog, text)) as url:
-        assert [sample for _, _, sample in packets_of(f"{url}/playlist.m3u8")] == [
-            s for _, _, s in archive.samples
-        ]
+        assert [sample for _, _, sample in packets_of(f"{url}/playlist.m3u8")] == [s for _, _, s in archive.samples]
         assert complaints_of(f"{url}/playlist.m3u8") == ""
 
 

@@ -49,9 +49,7 @@ def test_file_in_another_hours_directory_is_foreign():
     assert parse_segment_path(f"/v/{CAMERA}/main/2026-03-01/13/1772366400250-7.mp4") is None
 
 
-@pytest.mark.parametrize(
-    "camera", ["..", "", "x/..", CAMERA.upper(), CAMERA.replace("-", ""), f"{CAMERA}/..", None, 7]
-)
+@pytest.mark.parametrize("camera", ["..", "", "x/..", CAMERA.upper(), CAMERA.replace("-", ""), f"{CAMERA}/..", None, 7])
 def test_camera_that_is_no_uuid_never_becomes_a_path(camera):
     with pytest.raises(ValueError, match="UUID"):
         segment_path(Path("/v"), camera, "main", 0, 1)

@@ -13,9 +13,7 @@ KINDS = [("h264", 0, None), ("h264", 2, "aac"), ("h265", 2, "pcma")]
 
 
 @pytest.mark.parametrize(("codec", "b_frames", "audio"), KINDS)
-def test_span_holds_the_recorded_fragments_over_file_borders(
-    archive, catalog, tmp_path, codec, b_frames, audio
-):
+def test_span_holds_the_recorded_fragments_over_file_borders(archive, catalog, tmp_path, codec, b_frames, audio):
     archive.record(codec=codec, b_frames=b_frames, audio=audio)
     span = read_span(catalog, CAMERA, "main", START_MS + 1500, START_MS + 4500)
     path = write_body(tmp_path / "span.mp4", span.body)

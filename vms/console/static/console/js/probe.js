@@ -90,6 +90,7 @@ export class Probe {
         username: elements.username.value, password: elements.password.value, transport: elements.transport.value,
       };
       for (const name of ["sub_url", "username", "password"]) if (!body[name]) delete body[name];
+      if (this.form.dataset.saved) body.camera = this.form.dataset.saved; // its kept password, as long as the host is the same
       const got = await callApi("/api/v1/cameras/probe/", { method: "POST", body, signal: this.aborter.signal });
       this.found = true;
       this.failed = false;
