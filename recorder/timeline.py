@@ -8,16 +8,18 @@ All instants are Unix milliseconds, spans half-open.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from django.db import connection
 from django.db.models import Max
 
 from recorder.causes import GapCause
-from recorder.coverage.claims import Claim, Winners
+from recorder.coverage.claims import Winners
 from recorder.coverage.ledger import between, without_holes
+from recorder.instants import UnixMs
 from recorder.models import Gap, Recording, Segment
 from recorder.models.catalogue import SpanQuerySet
 from vms.api.times import Span, from_ms, to_ms
@@ -38,16 +40,14 @@ class SpanTooDenseError(Exception):
     """The span holds more than `MAX_ROWS` runs or gaps: ask for a shorter one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Footage `[start_ms, end_ms)`."""
 
     start_ms: int
     end_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hole:
+class Hole(NamedTuple):
     """Time without footage; `end_ms` None while it lasts. Where holes overlap, the higher `rank`, then the later
     start explains the time."""
 
@@ -58,8 +58,7 @@ class Hole:
     rank: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Unrecorded:
+class Unrecorded(NamedTuple):
     """`[start_ms, end_ms)` of a timeline without footage, and why."""
 
     start_ms: int
@@ -75,7 +74,12 @@ class Timeline:
 
 
 def merge_timeline(
-    recordings: Iterable[Run], gaps: Iterable[Hole], span: Span, now_ms: int, *, join_ms: int = JOIN_MS
+    recordings: Iterable[Run] | Iterable[tuple],
+    gaps: Iterable[Hole] | Iterable[tuple],
+    span: Span,
+    now_ms: int,
+    *,
+    join_ms: int = JOIN_MS,
 ) -> Timeline:
     """Cover `span`, as far as it isn't in the future. Footage beats every gap; what no row explains is `unknown`.
     Runs less than `join_ms` apart become one. O(n log n)."""
@@ -84,14 +88,15 @@ def merge_timeline(
         return Timeline([], [])
     runs = _join(recordings, span.start_ms, end_ms, join_ms)
     told: list[Unrecorded] = []
-    reasons: Winners[Hole] = Winners(
-        Claim(hole.start_ms, end_ms if hole.end_ms is None else hole.end_ms, hole.rank, hole)
+    # Rows come as `Hole` and `Run`, or as plain tuples of the same order: there are ten thousands of them.
+    reasons: Winners[tuple] = Winners(
+        (hole[0], end_ms if hole[1] is None else hole[1], hole[4], hole)
         for hole in gaps
-        if hole.start_ms < end_ms and (hole.end_ms is None or hole.end_ms > span.start_ms)
+        if hole[0] < end_ms and (hole[1] is None or hole[1] > span.start_ms)
     )
-    for start_ms, stop_ms in between(((run.start_ms, run.end_ms) for run in runs), span.start_ms, end_ms):
+    for start_ms, stop_ms in between(runs, span.start_ms, end_ms):
         for first_ms, last_ms, hole in reasons.over(start_ms, stop_ms):
-            cause, detail = (hole.cause, hole.detail) if hole else (GapCause.UNKNOWN.value, "")
+            cause, detail = (hole[2], hole[3]) if hole else (GapCause.UNKNOWN.value, "")
             last = told[-1] if told else None
             if last and last.end_ms == first_ms and (last.cause, last.detail) == (cause, detail):
                 first_ms = told.pop().start_ms
@@ -99,20 +104,23 @@ def merge_timeline(
     return Timeline(runs, told)
 
 
-def _join(recordings: Iterable[Run], start_ms: int, end_ms: int, join_ms: int) -> list[Run]:
+def _join(recordings: Iterable[tuple], start_ms: int, end_ms: int, join_ms: int) -> list[Run]:
     """The union of the runs inside the span, small holes closed."""
-    cut = sorted(
-        (max(run.start_ms, start_ms), min(run.end_ms, end_ms))
-        for run in recordings
-        if run.end_ms > start_ms and run.start_ms < end_ms and run.end_ms > run.start_ms
-    )
-    joined: list[list[int]] = []
-    for first, last in cut:
-        if joined and first - joined[-1][1] < join_ms:
-            joined[-1][1] = max(joined[-1][1], last)
-        else:
-            joined.append([first, last])
-    return [Run(first, last) for first, last in joined]
+    joined: list[Run] = []
+    first = last = 0
+    for begin, end in sorted(recordings):
+        begin, end = max(begin, start_ms), min(end, end_ms)
+        if end <= begin:
+            continue
+        if last and begin - last < join_ms:
+            last = max(last, end)
+            continue
+        if last:
+            joined.append(Run(first, last))
+        first, last = begin, end
+    if last:
+        joined.append(Run(first, last))
+    return joined
 
 
 def read_timeline(camera: Camera, stream: Stream, span: Span, now: datetime, *, join_ms: int = JOIN_MS) -> Timeline:
@@ -127,36 +135,32 @@ def read_timelines(
 ) -> dict[int, Timeline]:
     """The timelines of many streams (with `camera.server` and `status` loaded), by their keys. Raises
     `SpanTooDenseError`. As many queries as for one."""
-    start_at, end_at = from_ms(span.start_ms), from_ms(span.end_ms)
     now_ms = to_ms(now)
     keys = [stream.pk for stream in streams]
-    run_rows = _read_rows(
-        Recording.objects.filter(stream__in=keys), ("stream_id", "started_at", "ended_at", "epoch", "id"),
-        start_at, end_at, max_rows,
-    )  # fmt: skip
-    gap_rows = _read_rows(
-        Gap.objects.filter(stream__in=keys), ("stream_id", "started_at", "ended_at", "epoch", "cause", "detail"),
-        start_at, end_at, max_rows,
-    )  # fmt: skip
-    edges = {stream.pk: _live_edge_ms(stream, now_ms) for stream in streams}
-    ends = _open_run_ends([row for row in run_rows if row[2] is None], edges)
+    oldest_ms = min((to_ms(covers_since(stream)) for stream in streams), default=0)
+    by_end = now_ms - span.start_ms < span.end_ms - oldest_ms
+    run_rows = _read_rows(Recording.objects.filter(stream__in=keys), (), span, max_rows, by_end=by_end)
+    gap_rows = _read_rows(Gap.objects.filter(stream__in=keys), ("cause", "detail"), span, max_rows, by_end=by_end)
     runs: dict[int, list[tuple[int, int, int]]] = {key: [] for key in keys}
-    for key, started_at, ended_at, epoch, pk in run_rows:
-        end_ms = ends.get(pk) if ended_at is None else to_ms(ended_at)
-        if end_ms is not None:
-            runs[key].append((to_ms(started_at), end_ms, epoch))
-    holes: dict[int, list[Hole]] = {key: [] for key in keys}
+    open_since: dict[int, int] = {}
+    for key, epoch, start_ms, end_ms in run_rows:
+        if end_ms is None:
+            open_since[key] = min(open_since.get(key, start_ms), start_ms)
+        else:
+            runs[key].append((start_ms, end_ms, epoch))
+    for key, run in _open_runs(open_since, {stream.pk: _live_edge_ms(stream, now_ms) for stream in streams}):
+        runs[key].append(run)
+    holes: dict[int, list[tuple[int, int | None, str, str, int]]] = {key: [] for key in keys}
     told: dict[int, list[tuple[int, int, int]]] = {key: [] for key in keys}
-    for key, started_at, ended_at, epoch, cause, detail in gap_rows:
-        start_ms, end_ms = to_ms(started_at), None if ended_at is None else to_ms(ended_at)
+    for key, epoch, start_ms, end_ms, cause, detail in gap_rows:
         # A known cause beats `unknown`, whoever wrote it; then the higher epoch explains.
-        rank = 0 if cause == GapCause.UNKNOWN else epoch + 1
-        holes[key].append(Hole(start_ms, end_ms, cause, detail, rank))
-        if end_ms is not None:
+        rank = 0 if cause == "unknown" else epoch + 1
+        holes[key].append((start_ms, end_ms, cause, detail, rank))
+        if end_ms is not None and epoch:
             told[key].append((start_ms, end_ms, epoch))
     timelines = {}
     for stream in streams:
-        own = [Run(first_ms, last_ms) for first_ms, last_ms in without_holes(runs[stream.pk], told[stream.pk])]
+        own = without_holes(runs[stream.pk], told[stream.pk])
         known = [*holes[stream.pk], *_computed_holes(stream, own, holes[stream.pk], now)]
         timelines[stream.pk] = merge_timeline(own, known, span, now_ms, join_ms=join_ms)
     return timelines
@@ -169,11 +173,24 @@ def covers_since(stream: Stream) -> datetime:
     return max(stream.camera.created_at, stream.created_at)
 
 
-def _read_rows(
-    rows: SpanQuerySet, fields: tuple[str, ...], start_at: datetime, end_at: datetime, max_rows: int
-) -> list[tuple]:
-    """Rows that overlap the span. Raises `SpanTooDenseError`."""
-    found = list(rows.overlapping(start_at, end_at).order_by().values_list(*fields)[: max_rows + 1])
+def _read_rows(rows: SpanQuerySet, more: tuple[str, ...], span: Span, max_rows: int, *, by_end: bool) -> list[tuple]:
+    """Stream, epoch, start and end in ms, and `more` of rows that overlap the span. Raises `SpanTooDenseError`.
+
+    PostgreSQL finds them by both bounds. SQLite takes one index and can't know which: with `by_end` the ends, reading
+    all that is newer, else the starts, reading all that is older; the other bound is put on an expression."""
+    start_at, end_at = from_ms(span.start_ms), from_ms(span.end_ms)
+    told = rows.order_by().annotate(start_ms=UnixMs("started_at"), end_ms=UnixMs("ended_at"))
+    fields = ("stream_id", "epoch", "start_ms", "end_ms", *more)
+    if connection.vendor != "sqlite":
+        both = told.overlapping(start_at, end_at).values_list(*fields)
+    else:
+        if by_end:
+            closed = told.filter(ended_at__gt=start_at, start_ms__lt=span.end_ms)
+        else:
+            closed = told.filter(started_at__lt=end_at, end_ms__gt=span.start_ms)
+        still_open = told.filter(ended_at__isnull=True, started_at__lt=end_at)
+        both = closed.values_list(*fields).union(still_open.values_list(*fields), all=True)
+    found = list(both[: max_rows + 1])
     if len(found) > max_rows:
         raise SpanTooDenseError
     return found
@@ -188,37 +205,38 @@ def _live_edge_ms(stream: Stream, now_ms: int) -> int | None:
     return now_ms if now_ms - last_ms < FRESH_MS else last_ms
 
 
-def _open_run_ends(open_rows: Sequence[tuple], edges: Mapping[int, int | None]) -> dict[uuid.UUID, int]:
-    """Where each open run ends for now. Only the newest run of a stream can be alive; another one was left open by a
-    crash and reaches to the end of its newest segment. Two queries when any is open, none otherwise."""
-    if not open_rows:
-        return {}
-    newest: dict[int, uuid.UUID] = {}
-    later = Recording.objects.filter(
-        stream__in={row[0] for row in open_rows}, started_at__gte=min(row[1] for row in open_rows)
-    )
-    for key, pk in later.order_by("started_at").values_list("stream_id", "id"):
-        newest[key] = pk
-    ends: dict[uuid.UUID, int] = {}
+def _open_runs(since: Mapping[int, int], edges: Mapping[int, int | None]) -> Iterator[tuple[int, tuple[int, int, int]]]:
+    """The runs that are open in each stream of `since` (from that instant on), as far as they reach for now. Only the
+    newest run of a stream can be alive; another one was left open by a crash and reaches to the end of its newest
+    segment. One query when any is open, two after a crash, none otherwise."""
+    if not since:
+        return
+    later = Recording.objects.filter(stream__in=since, started_at__gte=from_ms(min(since.values())))
+    rows = list(later.order_by("started_at").values_list("id", "stream_id", "started_at", "ended_at", "epoch"))
+    newest = {key: pk for pk, key, *_ in rows}
     left_open = []
-    for key, started_at, _, _, pk in open_rows:
-        edge_ms = edges[key]
-        if newest.get(key) == pk and edge_ms is not None:
-            ends[pk] = max(edge_ms, to_ms(started_at))
+    for pk, key, started_at, ended_at, epoch in rows:
+        if ended_at is not None:
+            continue
+        start_ms, edge_ms = to_ms(started_at), edges[key]
+        if newest[key] == pk and edge_ms is not None:
+            yield key, (start_ms, max(edge_ms, start_ms), epoch)
         else:
-            left_open.append(pk)
+            left_open.append((pk, key, start_ms, epoch))
     if left_open:
-        last_ends = Segment.objects.filter(recording__in=left_open).order_by().values_list("recording_id")
-        ends.update((pk, to_ms(end)) for pk, end in last_ends.annotate(Max("ended_at")))
-    return ends
+        last_ends = Segment.objects.filter(recording__in=[row[0] for row in left_open]).order_by()
+        ends = dict(last_ends.values_list("recording_id").annotate(Max("ended_at")))
+        for pk, key, start_ms, epoch in left_open:
+            if pk in ends:
+                yield key, (start_ms, to_ms(ends[pk]), epoch)
 
 
-def _computed_holes(stream: Stream, runs: Sequence[Run], holes: Sequence[Hole], now: datetime) -> Iterator[Hole]:
+def _computed_holes(stream: Stream, runs: Sequence[tuple], holes: Sequence[tuple], now: datetime) -> Iterator[Hole]:
     """What no row says but the settings do; every row ranks above these."""
     camera = stream.camera
     since_ms = to_ms(covers_since(stream))
     yield Hole(0, since_ms, GapCause.UNKNOWN.value, NOT_YET, rank=-1)
-    known = [run.end_ms for run in runs] + [hole.end_ms for hole in holes if hole.end_ms is not None]
+    known = [end_ms for _, end_ms in runs] + [hole[1] for hole in holes if hole[1] is not None]
     tail_ms = max([since_ms, *known])
     if camera.deleted_at or not camera.is_enabled or not stream.is_enabled:
         yield Hole(tail_ms, None, GapCause.DISABLED.value, "The camera is switched off.", rank=-1)

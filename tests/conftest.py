@@ -19,6 +19,19 @@ pytest_plugins = [
 ]
 
 
+WAITING_FOR_FRAMES = (
+    "api/test_probe", "browser/", "e2e/", "recorder/archive/", "recorder/capture/test_shard", "recorder/fmp4/test_players",
+    "recorder/media/", "recorder/simcam/", "rig/",
+)  # fmt: skip
+"""Tests that watch pictures arrive or run other programs, at their own pace: `./test --fast` leaves them out."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).as_posix().startswith(WAITING_FOR_FRAMES):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def redis_server():
     """The Redis of the settings, on its unix socket, gone with the session."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
@@ -12,12 +13,16 @@ from rest_framework.views import APIView
 
 from recorder.api.addresses import camera_policy, check_camera_url
 from recorder.errors import CameraError, ErrorCode
-from recorder.netguard import AddressPolicy
+from recorder.netguard import AddressPolicy, CameraAddress, parse_camera_url
 from recorder.probe import Findings, ProbeTarget, probe_stream
+from vms.accounts.models import User
 from vms.accounts.rights import Action
 from vms.api.errors import refuse_field
 from vms.audit.services import record_audit
+from vms.cameras.access import access_camera
 from vms.cameras.choices import StreamKind, Transport
+from vms.cameras.models import Camera
+from vms.cameras.sealing import open_password
 
 MAX_PROBES = 4
 """At once in this process: each holds a thread for up to 10 s."""
@@ -32,6 +37,11 @@ class ProbeRequestSerializer(serializers.Serializer):
         max_length=200, required=False, allow_blank=True, default="", trim_whitespace=False, write_only=True
     )
     transport = serializers.ChoiceField(choices=Transport.choices, required=False, default=Transport.TCP)
+    camera = serializers.UUIDField(
+        required=False,
+        help_text="Of the camera that is being changed. Its kept password is used where none is given, as long as the "
+        "addresses lead where the camera's own lead and the user name is the camera's.",
+    )
 
 
 class ProbedVideoSerializer(serializers.Serializer):
@@ -83,7 +93,8 @@ class ProbeView(APIView):
         urls = {StreamKind.MAIN: ("url", wanted["url"]), StreamKind.SUB: ("sub_url", wanted["sub_url"])}
         urls = {kind: pair for kind, pair in urls.items() if pair[1]}
         places = [check_camera_url(url, attr=attr) for attr, url in urls.values()]
-        credentials = (wanted["username"], wanted["password"], wanted["transport"])
+        password = wanted["password"] or _kept_password(request.user, wanted, places)
+        credentials = (wanted["username"], password, wanted["transport"])
         if not _slots.acquire(blocking=False):
             raise TooManyProbes
         try:
@@ -104,8 +115,28 @@ class ProbeView(APIView):
         for kind, error in errors.items():
             attr = "password" if error.code == ErrorCode.UNAUTHORIZED else urls[kind][0]
             raise refuse_field(attr, error.code.value, str(error)) from error
-        streams = [_describe(kind, result) for kind, result in results.items() if isinstance(result, Findings)]
+        streams = [
+            _describe(kind, result) for kind, result in results.items() if isinstance(result, Findings)
+        ]
         return Response(ProbeSerializer({"streams": streams}).data)
+
+
+def _kept_password(user: User, wanted: dict[str, Any], places: list[CameraAddress]) -> str:
+    """Empty unless it is sent to nobody but whom it is meant for: same scheme, host, port and user name. Raises 404."""
+    if "camera" not in wanted:
+        return ""
+    camera = access_camera(user, wanted["camera"], Action.MANAGE_CAMERAS)
+    own = {(place.scheme, place.host, place.port) for place in _addresses_of(camera)}
+    if (
+        wanted["username"] != camera.username
+        or {(place.scheme, place.host, place.port) for place in places} - own
+    ):
+        return ""
+    return open_password(camera.pk, camera.password_sealed)
+
+
+def _addresses_of(camera: Camera) -> list[CameraAddress]:
+    return [parse_camera_url(url) for url in camera.streams.exclude(url="").values_list("url", flat=True)]
 
 
 async def _probe_all(targets: list[ProbeTarget]) -> list[Findings | CameraError]:

@@ -57,7 +57,7 @@ class TimelineView(APIView):
         stream = find_stream(camera, read_stream_kind(request))
         try:
             timeline = read_timeline(
-                camera, stream, span, timezone.now(), join_ms=max(JOIN_MS, _read_resolution_ms(request))
+                camera, stream, span, timezone.now(), join_ms=max(JOIN_MS, read_resolution_ms(request))
             )
         except SpanTooDenseError as err:
             raise refuse_field(
@@ -83,7 +83,7 @@ class TimelineView(APIView):
         )
 
 
-def _read_resolution_ms(request) -> int:
+def read_resolution_ms(request) -> int:
     text = request.query_params.get("resolution_ms", str(JOIN_MS))
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= MAX_RESOLUTION_MS):
         raise refuse_field("resolution_ms", "invalid", f"`resolution_ms` is a number from 0 to {MAX_RESOLUTION_MS}.")

@@ -88,8 +88,8 @@ def keep_server(server_id: uuid.UUID, *, with_limits: bool = True) -> RetentionP
 def gather_candidates(
     streams: Iterable[Stream], rules: dict[int, Rule], needed: dict[str, int], now_s: float, stored: dict[int, int]
 ) -> list[Candidate]:
-    """The oldest segments of every stream that a rule or a full volume asks for; one or two queries a stream. Held ones are
-    left out: a long hold would else hide what may go behind it."""
+    """The oldest segments of every stream that a rule or a full volume asks for; one or two queries a stream. Held
+    ones are left out: a long hold would else hide what may go behind it."""
     candidates: dict[int, Candidate] = {}
     for stream in streams:
         rule = rules.get(stream.pk, Rule())

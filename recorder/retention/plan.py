@@ -125,7 +125,7 @@ def _by_dispensability(rows: Sequence[Candidate], rules: Mapping[int, Rule], now
             promised[row.stream].append(row)
         else:
             yield row
-    heap = []
+    heap: list[tuple[float, int]] = []
     for stream, own in promised.items():
         own.reverse()  # the oldest at the end, to pop
         heapq.heappush(heap, (-_kept_part(own[-1], rules, now_s), stream))

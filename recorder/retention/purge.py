@@ -39,7 +39,9 @@ def purge_segments(segment_ids: Sequence[int]) -> int:
         started_at__lt=OuterRef("ended_at"), ended_at__gt=OuterRef("started_at"),
     )  # fmt: skip
     with transaction.atomic():
-        lock_ledgers(Segment.objects.filter(pk__in=segment_ids).order_by().values_list("stream_id").distinct())
+        lock_ledgers(
+            Segment.objects.filter(pk__in=segment_ids).order_by().values_list("stream_id", flat=True).distinct()
+        )
         segments = list(
             Segment.objects.filter(pk__in=segment_ids)
             .select_related("stream", "volume", "recording")

@@ -62,8 +62,10 @@ def test_a_hole_within_a_run_is_told_as_a_gap(viewer, api_of, old_camera):
     assert 99.9 < body["percent"] < 100
 
 
-@pytest.mark.parametrize("query", [{"days": "0"}, {"days": "x"}, {"days": "400"}, {"tz": "Mars/Olympus"}, {"tz": "../etc"},
-                                   {"stream": "third"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "query",
+    [{"days": "0"}, {"days": "x"}, {"days": "400"}, {"tz": "Mars/Olympus"}, {"tz": "../etc"}, {"stream": "third"}],
+)
 def test_bad_questions_get_400(viewer, api_of, camera, query):
     answer = api_of(viewer).get(f"/api/v1/cameras/{camera.pk}/coverage/", query)
     assert answer.status_code == 400, answer.json()

@@ -97,7 +97,7 @@ def test_a_whole_stream_that_vanished_is_told(server, archive, volume):
         path.unlink()
     for root, _, _ in sorted(os.walk(volume.path), reverse=True):
         if root != volume.path:
-            os.rmdir(root)
+            Path(root).rmdir()
     assert differences(server) == [Difference.ROW_WITHOUT_FILE] * 5
 
 

@@ -1,9 +1,12 @@
-"""Which footage goes when room is needed: never held footage, always enough when there is enough."""
+"""Which footage goes when room is needed: never held footage, always enough when there is enough.
 
-from hypothesis import given, settings
+`HERON_EXAMPLES=1000000` makes a soak of it."""
+
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.retention.plan import DAY_S, Candidate, Rule, plan_retention
+from tests.recorder.coverage.examples import examples
 
 NOW_S = 1_790_000_000.0
 STREAMS = (1, 2, 3)
@@ -41,10 +44,10 @@ def archives(draw):
     ]
 
 
-@settings(max_examples=2000, deadline=None)
+@examples(500)
 @given(archives(), rules, needs)
 def test_held_footage_stays_and_the_need_is_met_whenever_it_can_be(rows, rule_of, needed):
-    plan = plan_retention(rows, rule_of, needed, NOW_S)
+    plan = plan_retention(rows, rule_of, needed, NOW_S, {1: 5000})
     purged = {row.segment for row in plan.purge}
     assert not [row for row in plan.purge if row.is_held]
     assert len(purged) == len(plan.purge)
@@ -59,7 +62,7 @@ def test_held_footage_stays_and_the_need_is_met_whenever_it_can_be(rows, rule_of
             assert row.segment in purged
 
 
-@settings(max_examples=500, deadline=None)
+@examples(150)
 @given(archives(), rules)
 def test_without_need_only_law_and_quota_take_footage(rows, rule_of):
     for row in plan_retention(rows, rule_of, {}, NOW_S).purge:
@@ -69,7 +72,7 @@ def test_without_need_only_law_and_quota_take_footage(rows, rule_of):
         assert is_too_old or (rule.max_bytes is not None and total > rule.max_bytes)
 
 
-@settings(max_examples=500, deadline=None)
+@examples(150)
 @given(archives(), needs)
 def test_a_promise_is_broken_only_when_nothing_unpromised_is_left(rows, needed):
     rule_of = {stream: Rule(min_days=30) for stream in STREAMS}
