@@ -35,6 +35,13 @@ from tests.product import Product, running_product, wait_for  # noqa: E402
 
 SIMCAM, MEDIA = 19150, 19151
 STARTS = 5
+LOOK_S = 0.5
+"""A person looks at the picture between two clicks."""
+RESTART = """([player, stream]) => {
+    player.stop();
+    player.setAttribute("stream", stream);
+    player.judgeVisibility();
+}"""
 TILES = "[...document.querySelectorAll('heron-player')]"
 LOG_CLICKS = """() => {
     window.clicks = { main: [], sub: [] };
@@ -43,7 +50,7 @@ LOG_CLICKS = """() => {
     for (const name of ["dblclick", "keydown"]) {
         addEventListener(name, (event) => {
             at = event.timeStamp;
-            tile = event.target.closest("heron-player");
+            tile = event.target.closest?.("heron-player") || tile;
         }, true);
     }
     addEventListener("heron-picture", (event) => {
@@ -134,7 +141,9 @@ class Chain:
         capture = psutil.Process(self.processes[1].pid)
         others = [capture, *capture.children(), psutil.Process(self.processes[2].pid)]
         return sum(
-            bool(link.raddr) and link.raddr.port == SIMCAM for one in others for link in one.net_connections("tcp")
+            bool(link.raddr) and link.raddr.port == SIMCAM
+            for one in others
+            for link in one.net_connections("tcp")
         )
 
     def media_cpu_s(self) -> float:
@@ -154,7 +163,7 @@ def bench_pages(runs: int, seconds: int) -> None:
 
 
 def bench_clicks(page: Any, rung: str, runs: int) -> None:
-    """A tile is enlarged (main stream) and goes back (sub stream): from the hand's event to the new stream's picture."""
+    """A tile is enlarged (main stream) and goes back (sub stream): from the hand to the new stream's picture."""
     page.goto("/")
     until(page, f"{TILES}.length >= 4 && {TILES}.every(p => p.stats.pictures > 3)")
     page.evaluate(f"{TILES}.forEach(p => p.setAttribute('rung', '{rung}'))")
@@ -162,8 +171,13 @@ def bench_clicks(page: Any, rung: str, runs: int) -> None:
     for run in range(runs):
         page.locator("heron-player").nth(run % 4).dblclick()
         until(page, f"window.clicks.main.length > {run}")
+        time.sleep(LOOK_S)
         page.keyboard.press("Escape")
-        until(page, f"window.clicks.sub.length > {run} && {TILES}.every(p => !p.coming && p.stats.stream === 'sub')")
+        until(
+            page,
+            f"window.clicks.sub.length > {run} && {TILES}.every(p => !p.coming && p.stats.stream === 'sub')",
+        )
+        time.sleep(LOOK_S)
     for stream, first_ms in page.evaluate("window.clicks").items():
         report(
             f"live first picture p95, {rung}, {stream}", percentile(first_ms, 0.95), 300, "ms", len(first_ms),
@@ -190,10 +204,14 @@ def bench_age(page: Any, product: Product, rung: str, limit_ms: float, seconds: 
     page.goto(f"/cameras/{camera}/")
     page.evaluate(f"{player}.setAttribute('rung', '{rung}')")
     for stream in ("main", "sub"):
-        page.evaluate(LOG_PICTURES, page.query_selector("heron-player"))
+        element = page.query_selector("heron-player")
+        page.evaluate(LOG_PICTURES, element)
         for _ in range(STARTS):
-            page.evaluate(f"(p => {{ p.stop(); p.setAttribute('stream', '{stream}'); p.judgeVisibility(); }})({player})")
-            until(page, f"(s => s.pictures > 8 && s.stream === '{stream}' && s.rung === '{rung}')({player}.stats)")
+            page.evaluate(RESTART, [element, stream])
+            until(
+                page,
+                f"(s => s.pictures > 8 && s.stream === '{stream}' && s.rung === '{rung}')({player}.stats)",
+            )
         begins = page.evaluate(f"{player}.pictureLog.length")
         time.sleep(seconds)
         pictures, dropped = page.evaluate(f"[{player}.pictureLog, {player}.stats.dropped]")
@@ -240,7 +258,9 @@ def bench_viewers(chain: Chain, seconds: float) -> None:
         for viewers, costs in figures.items():
             cost, rate, links = asyncio.run(measure_viewers(chain, viewers, seconds))
             costs.append(cost)
-            report(f"live fan-out, {viewers} viewers, one run", cost, None, "CPU ms/s", 1, mbit_s=round(rate, 1))
+            report(
+                f"live fan-out, {viewers} viewers, one run", cost, None, "CPU ms/s", 1, mbit_s=round(rate, 1)
+            )
     for viewers, costs in figures.items():
         report(f"live fan-out, {viewers} viewers", statistics.median(costs), None, "CPU ms/s", len(costs))
     report("live camera connections at 50 viewers (main and sub)", links, 2, "connections", 1)

@@ -156,7 +156,12 @@ $("frame-back").addEventListener("click", () => step(-1));
 $("frame-on").addEventListener("click", () => step(1));
 $("edge-back").addEventListener("click", () => jump(-1));
 $("edge-on").addEventListener("click", () => jump(1));
-$("speed").addEventListener("change", () => setSpeed(Number($("speed").value)));
+$("speed").addEventListener("change", () => {
+  setSpeed(Number($("speed").value));
+  $("speed").blur(); // arrows and Space are playback's again
+});
+// A click doesn't take the focus, so that Space goes on pausing instead of pressing the same button again.
+document.querySelector(".controls").addEventListener("mousedown", (event) => { if (event.target.closest("button")) event.preventDefault(); });
 $("selection-clear").addEventListener("click", () => timeline.select(0, 0));
 for (const button of document.querySelectorAll("[data-zoom-to]")) {
   button.addEventListener("click", () => timeline.zoom((Number(button.dataset.zoomTo) * 1000) / timeline.scale.lengthMs));

@@ -4,8 +4,10 @@
  * of keyframes are read ahead in the direction of travel; spans without footage are jumped.
  */
 
+import { formatDuration } from "../times.js";
 import { NoFootage, readSpan } from "./archive_reader.js";
 
+const HOLE_MS = 1000; // shorter ones need no word
 const SEEK_LIMIT_MS = 400;
 const WINDOW_S = 24; // of footage, times half the speed
 
@@ -14,7 +16,7 @@ export class Shuttle {
   constructor(host) {
     this.host = host;
     this.keys = []; // {pts, bytes, init}, sorted
-    this.covered = []; // [[fromMs, toMs]] that were read
+    this.holes = []; // [[fromMs, toMs]] without footage, within what was read
     this.aborter = new AbortController();
   }
 
@@ -71,7 +73,12 @@ export class Shuttle {
       // No travel while nothing is there to show, and no leap after a stall.
       if (this.hasKeysAt(this.atMs)) this.atMs += Math.min(now - lastTick, 250) * rate;
       lastTick = now;
+      this.leaveHole();
       this.fill();
+      if (this.isOver && !this.hasKeysAt(this.atMs)) {
+        this.host.onEnd(this.atMs);
+        return;
+      }
       const key = this.hasKeysAt(this.atMs) ? this.keyAt(this.atMs) : null;
       if (key && key !== this.shown) {
         this.shown = key;
@@ -84,6 +91,16 @@ export class Shuttle {
 
   hasKeysAt(atMs) {
     return this.rate > 0 ? atMs < this.edgeMs : atMs > this.edgeMs;
+  }
+
+  /** The playhead has come to a hole: go on at its other end. */
+  leaveHole() {
+    const hole = this.holes.find(([fromMs, toMs]) => (
+      this.rate > 0 ? this.atMs >= fromMs && this.atMs < toMs : this.atMs > fromMs && this.atMs <= toMs));
+    if (!hole) return;
+    const [fromMs, toMs] = hole;
+    this.atMs = this.rate > 0 ? toMs : fromMs;
+    if (toMs - fromMs > HOLE_MS) this.host.onNote(`Jumped over ${formatDuration(toMs - fromMs)} without footage`);
   }
 
   showWithin(key) {
@@ -120,10 +137,10 @@ export class Shuttle {
       this.edgeMs = Math.max(toMs, endMs);
     } else if (head.nextMs) {
       this.edgeMs = head.nextMs > endMs ? head.nextMs : endMs + 1;
-      this.holes = [...(this.holes || []), [endMs, head.nextMs]];
+      this.holes.push([endMs, this.edgeMs]);
     } else {
       this.edgeMs = endMs;
-      this.end(endMs);
+      this.isOver = true;
     }
   }
 
@@ -136,22 +153,20 @@ export class Shuttle {
     this.edgeMs = Math.min(fromMs, head.startMs ?? fromMs);
     if (head.startMs > fromMs + 1500) this.edgeMs = head.startMs;
     // What lies after a hole in the window wasn't delivered: read the rest of the window on its own.
-    if (endMs < toMs - 1500 && head.nextMs && head.nextMs < toMs) this.read(head.nextMs, toMs).catch(() => {});
+    if (endMs < toMs - 1500 && head.nextMs && head.nextMs < toMs) {
+      this.holes.push([endMs, head.nextMs]);
+      this.read(head.nextMs, toMs).catch(() => {});
+    }
   }
 
+  /** Nothing lies beyond the edge until `toMs`, or at all. What was read before it is still shown first. */
   jump(toMs) {
     if (!toMs) {
-      this.end(this.edgeMs);
+      this.isOver = true;
       return;
     }
+    this.holes.push(this.rate > 0 ? [this.edgeMs, toMs] : [toMs, this.edgeMs]);
     this.edgeMs = toMs;
-    this.atMs = toMs;
-    this.host.onNote("Jumped over a span without footage");
-  }
-
-  end(atMs) {
-    this.isOver = true;
-    this.host.onEnd(atMs);
   }
 
   /** One keyframe at `atMs`: for scrubbing. The newest wish wins; one request at a time. */
