@@ -141,9 +141,7 @@ class Chain:
         capture = psutil.Process(self.processes[1].pid)
         others = [capture, *capture.children(), psutil.Process(self.processes[2].pid)]
         return sum(
-            bool(link.raddr) and link.raddr.port == SIMCAM
-            for one in others
-            for link in one.net_connections("tcp")
+            bool(link.raddr) and link.raddr.port == SIMCAM for one in others for link in one.net_connections("tcp")
         )
 
     def media_cpu_s(self) -> float:
@@ -258,9 +256,7 @@ def bench_viewers(chain: Chain, seconds: float) -> None:
         for viewers, costs in figures.items():
             cost, rate, links = asyncio.run(measure_viewers(chain, viewers, seconds))
             costs.append(cost)
-            report(
-                f"live fan-out, {viewers} viewers, one run", cost, None, "CPU ms/s", 1, mbit_s=round(rate, 1)
-            )
+            report(f"live fan-out, {viewers} viewers, one run", cost, None, "CPU ms/s", 1, mbit_s=round(rate, 1))
     for viewers, costs in figures.items():
         report(f"live fan-out, {viewers} viewers", statistics.median(costs), None, "CPU ms/s", len(costs))
     report("live camera connections at 50 viewers (main and sub)", links, 2, "connections", 1)

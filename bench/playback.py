@@ -258,9 +258,7 @@ def _peak_mb() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--directory", type=Path, help="keep the footage here (default: a temporary directory)"
-    )
+    parser.add_argument("--directory", type=Path, help="keep the footage here (default: a temporary directory)")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--stream", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--hours", type=int, default=24, help=argparse.SUPPRESS)

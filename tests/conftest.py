@@ -20,7 +20,8 @@ pytest_plugins = [
 
 
 WAITING_FOR_FRAMES = (
-    "api/test_probe", "browser/", "e2e/", "recorder/archive/", "recorder/capture/test_shard", "recorder/fmp4/test_players",
+    "api/test_probe", "browser/", "e2e/", "recorder/archive/", "recorder/capture/test_shard",
+    "recorder/fmp4/test_players",
     "recorder/media/", "recorder/simcam/", "rig/",
 )  # fmt: skip
 """Tests that watch pictures arrive or run other programs, at their own pace: `./test --fast` leaves them out."""

@@ -115,9 +115,7 @@ class ProbeView(APIView):
         for kind, error in errors.items():
             attr = "password" if error.code == ErrorCode.UNAUTHORIZED else urls[kind][0]
             raise refuse_field(attr, error.code.value, str(error)) from error
-        streams = [
-            _describe(kind, result) for kind, result in results.items() if isinstance(result, Findings)
-        ]
+        streams = [_describe(kind, result) for kind, result in results.items() if isinstance(result, Findings)]
         return Response(ProbeSerializer({"streams": streams}).data)
 
 
@@ -127,12 +125,9 @@ def _kept_password(user: User, wanted: dict[str, Any], places: list[CameraAddres
         return ""
     camera = access_camera(user, wanted["camera"], Action.MANAGE_CAMERAS)
     own = {(place.scheme, place.host, place.port) for place in _addresses_of(camera)}
-    if (
-        wanted["username"] != camera.username
-        or {(place.scheme, place.host, place.port) for place in places} - own
-    ):
+    if wanted["username"] != camera.username or {(place.scheme, place.host, place.port) for place in places} - own:
         return ""
-    return open_password(camera.pk, camera.password_sealed)
+    return open_password(camera.pk, bytes(camera.password_sealed))
 
 
 def _addresses_of(camera: Camera) -> list[CameraAddress]:

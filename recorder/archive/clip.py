@@ -205,9 +205,7 @@ class _Builder:
         """Audio from the start of the run to UTC tick `end`, as far as it lies in this file."""
         clock = piece.video.timescale
         first = seek.first_decoded_at(audio, -(-self._runs[-1][0] * audio.timescale // clock))
-        stop = (
-            len(audio.sizes) if end is None else seek.first_decoded_at(audio, end * audio.timescale // clock)
-        )
+        stop = len(audio.sizes) if end is None else seek.first_decoded_at(audio, end * audio.timescale // clock)
         return slice(first, max(first, stop))
 
     def _add_video(self, video: TrackSamples, chosen: np.ndarray, entry: bytes, moved: int) -> None:

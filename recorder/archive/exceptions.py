@@ -44,9 +44,7 @@ class FormatChanged(ArchiveError):
 
     def __init__(self, track: str, changes: Sequence[tuple[int, str, str]]) -> None:
         at = ", ".join(f"{iso_utc(ms)} ({old} to {new})" for ms, old, new in changes)
-        super().__init__(
-            f"The {track} codec changes within the span at {at}; one file can't hold both sides."
-        )
+        super().__init__(f"The {track} codec changes within the span at {at}; one file can't hold both sides.")
         self.track = track
         self.changes = tuple(changes)
 

@@ -79,9 +79,7 @@ def read_pieces(catalog: Catalog, camera: str, stream: str, start_ms: int, end_m
             last = piece
 
 
-def _cut(
-    segment: IndexedSegment, ref: SegmentRef, start_ms: int, end_ms: int, last: Piece | None
-) -> Piece | None:
+def _cut(segment: IndexedSegment, ref: SegmentRef, start_ms: int, end_ms: int, last: Piece | None) -> Piece | None:
     video = segment.video
     first = seek.keyframe_at_or_before(video, max(start_ms, ref.start_ms))
     until_ms = min(end_ms, ref.end_ms) if ref.is_cut_at_end else end_ms
@@ -102,9 +100,7 @@ def continues(last: Piece, segment: IndexedSegment) -> bool:
     start = after.decode_times[after.keyframes[0]]
     interval = before.durations[end]
     missing = start - before.decode_times[end] - interval
-    return start > before.decode_times[end] and missing <= max(
-        interval // 2, HOLE_MS * before.timescale // 1000
-    )
+    return start > before.decode_times[end] and missing <= max(interval // 2, HOLE_MS * before.timescale // 1000)
 
 
 def piece_bytes(piece: Piece, *, with_audio: bool = True) -> tuple[int, int]:

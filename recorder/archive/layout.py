@@ -71,9 +71,7 @@ def hour_parts(start_ms: int) -> tuple[str, str]:
     return f"{at:%Y-%m-%d}", f"{at:%H}"
 
 
-def segment_path(
-    volume: Path, camera: str, stream: str, start_ms: int, epoch: int, *, is_open: bool = False
-) -> Path:
+def segment_path(volume: Path, camera: str, stream: str, start_ms: int, epoch: int, *, is_open: bool = False) -> Path:
     """The path of a segment; open ones end in `.part`. Raises `ValueError` for names that can't be."""
     if not 0 <= epoch <= LATEST_EPOCH:
         raise ValueError("an epoch is a number from 0 to 2**63 - 1")

@@ -147,9 +147,7 @@ class StreamListing:
                     if hour_ms + HOUR_MS > first_ms and hour_ms < last_ms:
                         yield hour_ms, hour
 
-    def _hours_by_start(
-        self, at_ms: int, *, newest_first: bool
-    ) -> Iterator[tuple[int, list[tuple[int, str]]]]:
+    def _hours_by_start(self, at_ms: int, *, newest_first: bool) -> Iterator[tuple[int, list[tuple[int, str]]]]:
         """Hour directories on the wanted side of `at_ms`, those of one hour on several volumes together."""
         days: dict[int, list[str]] = {}
         for root in self._roots:
@@ -179,19 +177,13 @@ def _directories(directory: str) -> Iterator[os.DirEntry[str]]:
 
 def _read_days(root: str) -> tuple[tuple[int, str], ...]:
     return tuple(
-        sorted(
-            (day_ms, entry.path)
-            for entry in _directories(root)
-            if (day_ms := parse_day(entry.name)) is not None
-        )
+        sorted((day_ms, entry.path) for entry in _directories(root) if (day_ms := parse_day(entry.name)) is not None)
     )
 
 
 def _read_hours(day: str) -> tuple[tuple[int, str], ...]:
     return tuple(
-        sorted(
-            (hour, entry.path) for entry in _directories(day) if (hour := parse_hour(entry.name)) is not None
-        )
+        sorted((hour, entry.path) for entry in _directories(day) if (hour := parse_hour(entry.name)) is not None)
     )
 
 

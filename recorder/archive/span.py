@@ -112,9 +112,7 @@ def video_only_offsets(segment: IndexedSegment) -> tuple[bytes, list[int]]:
     init = silent_init(segment)
     video, offsets = segment.video, [len(init)]
     for index in range(len(video.sizes)):
-        offsets.append(
-            offsets[-1] + video.offsets[index] + video.sizes[index] - video.fragment_offsets[index]
-        )
+        offsets.append(offsets[-1] + video.offsets[index] + video.sizes[index] - video.fragment_offsets[index])
     return init, offsets
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import json
 import logging
 import os
 import threading
@@ -171,6 +172,7 @@ class Committer:
         started_s = time.monotonic()
         try:
             if self._fd < 0:
+                self._require_meta()
                 self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             self._refuse_other_disk(self._fd)
             self._sync(self._fd)
@@ -197,15 +199,27 @@ class Committer:
                 self._is_dirty = True
         return bool(done)
 
+    def _require_meta(self) -> None:
+        """An empty mount point syncs well, and says nothing of the disk that should be there. Raises `OSError`."""
+        try:
+            found = json.loads((self._path / "meta").read_text()).get("volume")
+        except (ValueError, AttributeError) as err:
+            raise OSError(errno.EIO, "the volume's meta file can't be read") from err
+        if found != self.spec.id:
+            raise OSError(errno.ESTALE, "another volume is mounted there")
+
     def _refuse_other_disk(self, fd: int) -> None:
-        """A disk that was unmounted under us (and maybe mounted again) is still what `fd` reaches, and a sync of it says
+        """A disk that was unmounted under us (and maybe mounted again) is still what `fd` reaches, and a sync of it
+        says
         nothing of the files below the path. Raises `OSError`."""
         ours, theirs = os.fstat(fd), self._path.stat()
         if (ours.st_dev, ours.st_ino) != (theirs.st_dev, theirs.st_ino):
             raise OSError(errno.ESTALE, "another file system is mounted there")
 
     def _lose(self, is_open: list[OpenSegment], closed: list[Closed], renamed: list[Closed], err: OSError) -> None:
-        """After a failed sync nothing that it should have covered is trusted."""
+        """After a failed sync nothing that it should have covered is trusted; not even a rename: a file system that
+        gave up
+        may show the old name when it is mounted again, so salvage looks for both."""
         if not self.is_suspect:
             log.error(
                 "volume %s: sync failed (%s); %d files will be read again",

@@ -6,6 +6,7 @@ Used only by `libav_child`. Timestamps become ticks of 90 kHz (video) or of the 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from recorder.codecs import iter_length_prefixed, join_length_prefixed, nal_type, split_annexb
@@ -53,7 +54,8 @@ class VideoReader:
             self.is_keyframe = True
             return coded
         if self._length_size == 4:
-            nals, sample = list(iter_length_prefixed(coded)), coded
+            nals: Sequence[bytes | memoryview] = list(iter_length_prefixed(coded))
+            sample = coded
         else:
             nals = read_lengths(coded, self._length_size) if self._length_size else split_annexb(coded)
             sample = join_length_prefixed(nals)

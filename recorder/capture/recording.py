@@ -367,6 +367,7 @@ class Recorder:
                 "started_ns": start_ns,
                 "time_source": "server" if self._wall.is_trusted else "untrusted",
                 "error_ms": 100,
+                "is_buffer": volume.spec.is_buffer,
             },
         )
         self.gaps.close(start_ns)
@@ -413,6 +414,7 @@ class Recorder:
         written = bisect_left(log_of_frames.fragment_offsets, segment.written_bytes)
         lost_from = log_of_frames.decode_times[written] if written < len(log_of_frames) else self._clock.last_stamp
         lost_from_ns = ticks_to_ns(lost_from)
+        segment.end_ns = lost_from_ns  # salvage tells what of it the disk kept
         self.status.dropped_frames += len(log_of_frames) - written
         self._segment = None
         self._end_run(EndReason.DISK, end_ticks=lost_from)

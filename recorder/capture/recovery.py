@@ -23,6 +23,8 @@ from recorder.capture.volume import check_volume
 from recorder.causes import EndReason, GapCause
 
 NEVER_MS = 1 << 62
+HOLE_NS = 200_000_000
+"""Missing footage from here on is told."""
 
 log = logging.getLogger("capture.recovery")
 
@@ -130,11 +132,32 @@ class Recovery:
         plan = segment.plan
         try:
             check_volume(volume)  # a disk that is away may come back with the file
-            path = segment.path if segment.path.exists() else segment.final_path
+            # Either name: a file system that gave up may show the former one when it is mounted again.
+            final_path = segment.final_path
+            names = (segment.path, final_path, final_path.with_name(f"{final_path.name}.part"))
+            path = next((name for name in names if name.exists()), final_path)
             salvaged = salvage_file(Path(volume.path), volume.id, path)
         except (VolumeError, OSError):
             return False
+        kept_until_ns = segment.end_ns
         if salvaged is not None:
             journal_salvaged(salvaged, [(plan.run, plan.start_ns)], self._journal)
+            kept_until_ns = salvaged.row["end_ns"]
             log.info("%s: salvaged %s", plan.key, salvaged.path.name)
+        elif not path.exists():
+            kept_until_ns = plan.start_ns
+        if segment.end_ns - kept_until_ns > HOLE_NS:
+            self._journal(
+                "gap",
+                {
+                    "gap": str(uuid.uuid4()),
+                    "camera": plan.camera,
+                    "stream": plan.stream,
+                    "epoch": plan.epoch,
+                    "start_ns": kept_until_ns,
+                    "end_ns": segment.end_ns,
+                    "cause": str(GapCause.DISK_LOST),
+                    "detail": "The disk did not keep what was written last.",
+                },
+            )
         return True

@@ -44,11 +44,15 @@ def find_leftovers(volume: Path, camera: str, stream: str, *, before_ms: int, un
     root = stream_directory(volume, camera, stream)
     for day in _newest(root, parse_day, NEWEST_DAYS):
         for hour in _newest(day, parse_hour, 24):
-            for path in hour.iterdir():
-                parsed = parse_segment_path(path)
-                if parsed is None or parsed[2].start_ms >= before_ms:
+            for name in os.listdir(hour):
+                # By the name first: of 100,000 files a handful is worth the parsing.
+                start_text = name.partition("-")[0]
+                is_new = start_text.isdecimal() and int(start_text[:20]) >= unknown_since_ms
+                if not is_new and not name.endswith(".part"):
                     continue
-                if parsed[2].is_open or parsed[2].start_ms >= unknown_since_ms:
+                path = hour / name
+                parsed = parse_segment_path(path)
+                if parsed is not None and parsed[2].start_ms < before_ms:
                     found.append((parsed[2].start_ms, path))
     yield from (path for _, path in sorted(found))
 

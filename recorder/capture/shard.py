@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from recorder.capture.clock import WallClock
@@ -57,7 +58,7 @@ class Shard:
         self._desired: DesiredState | None = None
         self._seen: tuple[int, int, int] | None = None
         self._streams: dict[str, StreamTask] = {}
-        self._changing: dict[str, asyncio.Task[None]] = {}
+        self._changing: dict[str, asyncio.Task[Any]] = {}
         self._covered_ns: dict[str, int] = {}
         self._volumes: dict[str, Volume] = {}
         self._retired: list[Volume] = []
@@ -123,6 +124,8 @@ class Shard:
         try:
             desired = read_desired(self._home.desired)
         except (OSError, ValueError, TypeError, KeyError) as err:
+            if isinstance(err, OSError):
+                self._seen = None  # it may be readable the next time
             log.error("the desired state can't be read, the former one stays: %s", type(err).__name__)
             return
         try:
@@ -238,10 +241,12 @@ class Shard:
         for volume in [volume for volume in self._retired if volume not in in_use]:
             self._retired.remove(volume)
             volume.flush(is_last=True)
-            self._changing[f"volume {volume.spec.id}"] = task = asyncio.create_task(
-                asyncio.to_thread(volume.stop, 60.0)
-            )
-            task.add_done_callback(lambda _, key=f"volume {volume.spec.id}": self._changing.pop(key, None))
+            stopping = asyncio.create_task(asyncio.to_thread(volume.stop, 60.0))
+            self._changing[f"volume {volume.spec.id}"] = stopping
+            stopping.add_done_callback(partial(self._forget_change, f"volume {volume.spec.id}"))
+
+    def _forget_change(self, key: str, _: asyncio.Task[Any]) -> None:
+        self._changing.pop(key, None)
 
     # Status.
 

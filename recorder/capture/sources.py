@@ -11,7 +11,8 @@ from recorder.rtsp.target import RtspTarget
 from recorder.samples import SampleSink
 
 STALL_S = 4.0
-"""Without a packet for so long a camera is stalled. Looked at once a second, so it's known within 5 s (sane: 3 to 10)."""
+"""Without a packet for so long a camera is stalled. Looked at once a second, so it's known within 5 s (sane: 3 to
+10)."""
 
 
 def make_source(spec: StreamSpec, networks: tuple[str, ...], sink: SampleSink) -> Source:

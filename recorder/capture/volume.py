@@ -130,7 +130,8 @@ class Volume:
         self._batch.append(operation)
 
     def flush(self, *, is_last: bool = False) -> None:
-        """Hand the batch over, or wait while the thread is busy with an earlier one: so a slow disk gets few large writes
+        """Hand the batch over, or wait while the thread is busy with an earlier one: so a slow disk gets few large
+        writes
         instead of a queue of small ones."""
         if not self._batch:
             return

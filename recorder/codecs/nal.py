@@ -62,6 +62,6 @@ def iter_length_prefixed(sample: bytes | bytearray | memoryview) -> Iterator[mem
         yield view[start:position]
 
 
-def join_length_prefixed(nals: Iterable[bytes]) -> bytes:
+def join_length_prefixed(nals: Iterable[bytes | memoryview]) -> bytes:
     """A sample: each NAL unit behind its length in 4 bytes, big endian."""
     return b"".join(part for nal in nals for part in (len(nal).to_bytes(4, "big"), nal))

@@ -22,9 +22,7 @@ _LIMITS = {"I": 1 << 32, "Q": 1 << 48}
 _ARRAY_TYPES = {"q": np.int64, "I": np.uint32, "i": np.int32, "Q": np.uint64}
 
 
-def unpack_track(
-    tables: bytes, at: int, media_start: int, media_end: int, timescale: int
-) -> tuple[TrackSamples, int]:
+def unpack_track(tables: bytes, at: int, media_start: int, media_end: int, timescale: int) -> tuple[TrackSamples, int]:
     """One track and where the next one begins. Raises `ValueError`, `struct.error`."""
     fragments, samples, syncs, first_time = TRACK_HEAD.unpack_from(tables, at)
     if (

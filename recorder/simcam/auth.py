@@ -70,7 +70,5 @@ class Authenticator:
         ha1 = digest(credentials.user, REALM, credentials.password)
         ha2 = digest(method, fields.get("uri", ""))
         if "qop" in fields:
-            return digest(
-                ha1, self._nonce, fields.get("nc", ""), fields.get("cnonce", ""), fields["qop"], ha2
-            )
+            return digest(ha1, self._nonce, fields.get("nc", ""), fields.get("cnonce", ""), fields["qop"], ha2)
         return digest(ha1, self._nonce, ha2)

@@ -113,9 +113,7 @@ def build_cameras(options: argparse.Namespace, library: ClipLibrary) -> list[Sim
     for number in range(options.cameras):
         main, sub = pairs[number % len(pairs)]
         cameras.append(
-            SimCamera(
-                {"main": main, "sub": sub}, credentials, frozenset(options.quirk), options.initial_timestamp
-            )
+            SimCamera({"main": main, "sub": sub}, credentials, frozenset(options.quirk), options.initial_timestamp)
         )
     return cameras
 

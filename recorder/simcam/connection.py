@@ -161,9 +161,7 @@ class RtspConnection(asyncio.Protocol):
             headers["Content-Base"] = base
         self._answer(sequence, 200, headers, body.encode())
 
-    def _on_setup(
-        self, sequence: str, stream: SimStream, track: str, url: str, headers: dict[str, str]
-    ) -> None:
+    def _on_setup(self, sequence: str, stream: SimStream, track: str, url: str, headers: dict[str, str]) -> None:
         if "453" in stream.faults:
             self._answer(sequence, 453)
             return
@@ -211,9 +209,7 @@ class RtspConnection(asyncio.Protocol):
             return 0
         return (self.stream.video if slot == VIDEO_RTP else self.stream.audio).ssrc
 
-    def _on_play(
-        self, sequence: str, stream: SimStream, track: str, url: str, headers: dict[str, str]
-    ) -> None:
+    def _on_play(self, sequence: str, stream: SimStream, track: str, url: str, headers: dict[str, str]) -> None:
         if "453" in stream.faults:
             self._answer(sequence, 453)
             return
@@ -243,9 +239,7 @@ class RtspConnection(asyncio.Protocol):
 
     # Answers
 
-    def _answer(
-        self, sequence: str, status: int, headers: dict[str, str] | None = None, body: bytes = b""
-    ) -> None:
+    def _answer(self, sequence: str, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
         faults = self.stream.faults if self.stream is not None else FaultState()
         lines = [f"RTSP/1.0 {status} {_REASONS[status]}", f"CSeq: {sequence}", "Server: simcam"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]

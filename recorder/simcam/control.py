@@ -32,9 +32,7 @@ def carry_out(server: SimServer, line: str) -> str:
     return "ok"
 
 
-async def serve_lines(
-    server: SimServer, reader: asyncio.StreamReader, write: BinaryIO | asyncio.StreamWriter
-) -> None:
+async def serve_lines(server: SimServer, reader: asyncio.StreamReader, write: BinaryIO | asyncio.StreamWriter) -> None:
     """Until the other side closes."""
     while line := await reader.readline():
         text = line.decode("utf-8", "replace").strip()

@@ -94,9 +94,7 @@ class SimServer:
     async def start(self) -> None:
         """Raises `OSError` where the port is taken."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: RtspConnection(self), self.host, self.port, backlog=512
-        )
+        self._server = await loop.create_server(lambda: RtspConnection(self), self.host, self.port, backlog=512)
         self.port = self._server.sockets[0].getsockname()[1]
         self._start_task(self._watch())
 
@@ -201,12 +199,7 @@ class SimServer:
 
     def _streams_of(self, fault: Fault) -> list[SimStream]:
         cameras = self._cameras if fault.camera is None else self._cameras[fault.camera - 1 : fault.camera]
-        return [
-            stream
-            for camera in cameras
-            for name, stream in camera.streams.items()
-            if fault.stream in (None, name)
-        ]
+        return [stream for camera in cameras for name, stream in camera.streams.items() if fault.stream in (None, name)]
 
     def _apply(self, fault: Fault) -> None:
         streams = self._streams_of(fault)

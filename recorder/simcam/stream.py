@@ -139,9 +139,7 @@ class SimStream:
     def _due_ns(self) -> int:
         if self._run_ticks is None:
             raise RuntimeError("no run")
-        ticks = (
-            self._run_ticks + self._loop * self.clip.loop_ticks + self.clip.frames[self._frame].decode_ticks
-        )
+        ticks = self._run_ticks + self._loop * self.clip.loop_ticks + self.clip.frames[self._frame].decode_ticks
         return self._origin_ns + _ns(ticks)
 
     def _timestamp(self, loop: int, index: int) -> int:

@@ -158,9 +158,9 @@ class JournalDrain:
             started_at = self._start_of_first_gap(stream_id, payload["gap"], started_at)
         self._touch(stream_id, started_at)
         # Epoch 0 and open: the worker's own, of a stream that was off until capture took it up again.
-        Gap.objects.filter(
-            stream_id=stream_id, ended_at__isnull=True, epoch=0, started_at__lte=started_at
-        ).exclude(pk=payload["gap"]).update(ended_at=started_at)
+        Gap.objects.filter(stream_id=stream_id, ended_at__isnull=True, epoch=0, started_at__lte=started_at).exclude(
+            pk=payload["gap"]
+        ).update(ended_at=started_at)
         Gap.objects.update_or_create(
             id=payload["gap"],
             defaults={

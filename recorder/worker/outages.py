@@ -40,7 +40,7 @@ class OutageTeller:
             )
             .select_related("stream__camera")
         )
-        seen = set()
+        seen: set[uuid.UUID] = set()
         for gap in gaps:
             self._tell_once(gap, "lost", gap.started_at, seen)
             if gap.ended_at is not None:

@@ -62,7 +62,7 @@ def build_desired_state(server: Server, *, shards: int, previous: DesiredState |
             logger.error("camera %s has no volume to write to", camera.pk)
             continue
         try:
-            password = open_password(camera.pk, camera.password_sealed)
+            password = open_password(camera.pk, bytes(camera.password_sealed))
         except SealBrokenError:
             logger.error("camera %s: its password can't be opened; give it again", camera.pk)
             password = ""
@@ -97,7 +97,7 @@ def build_desired_state(server: Server, *, shards: int, previous: DesiredState |
             VolumeSpec(str(volume.pk), volume.path, volume.purpose == VolumePurpose.BUFFER) for volume in volumes
         ),
         streams=tuple(streams),
-        cut_before={f"user:{user}": moment.timestamp() for user, moment in withdrawn},
+        cut_before={f"user:{user}": moment.timestamp() for user, moment in withdrawn if moment},
     )
 
 

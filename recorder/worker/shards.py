@@ -109,7 +109,8 @@ class Shard:
 
     def _forget(self, now: float) -> None:
         code = self._child.wait() if self._child is not None else "adopted"
-        os.close(self._pidfd)
+        if self._pidfd is not None:
+            os.close(self._pidfd)
         self._pidfd = self._child = None
         if now - self._started_at >= GOOD_RUN_S:
             self._backoff_s = FIRST_BACKOFF_S

@@ -42,11 +42,7 @@ def breaks_of(product: Product, camera: str, since: datetime) -> list[dict[str, 
     query = f"from={since.isoformat().replace('+00:00', 'Z')}&to={now.isoformat().replace('+00:00', 'Z')}"
     gaps = product.get(f"/api/v1/cameras/{camera}/timeline/?{query}")["gaps"]
     spans = [(datetime.fromisoformat(gap["start"]), datetime.fromisoformat(gap["end"]), gap) for gap in gaps]
-    return [
-        gap
-        for start, end, gap in spans
-        if timedelta(seconds=3) < end - start and now - end > timedelta(seconds=5)
-    ]
+    return [gap for start, end, gap in spans if timedelta(seconds=3) < end - start and now - end > timedelta(seconds=5)]
 
 
 @pytest.fixture(scope="module")

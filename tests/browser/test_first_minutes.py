@@ -30,9 +30,7 @@ def pixels_of(tile: Any) -> np.ndarray:
     """The middle of a tile as the screen shows it: no caption, no clock, no chip."""
     shot = cv2.imdecode(np.frombuffer(tile.screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
     height, width = shot.shape
-    return shot[height * 15 // 100 : height * 88 // 100, width * 2 // 100 : width * 98 // 100].astype(
-        np.int16
-    )
+    return shot[height * 15 // 100 : height * 88 // 100, width * 2 // 100 : width * 98 // 100].astype(np.int16)
 
 
 def has_moved(before: np.ndarray, after: np.ndarray) -> bool:
@@ -57,9 +55,7 @@ def test_within_a_minute_four_cameras_move_on_the_wall_and_ten_seconds_ago_plays
         tiles = page.locator("heron-player").all()
         before = [pixels_of(tile) for tile in tiles]
         for tile, still in zip(tiles, before, strict=True):
-            wait_for(
-                lambda tile=tile, still=still: has_moved(still, pixels_of(tile)), 15, "the picture moves"
-            )
+            wait_for(lambda tile=tile, still=still: has_moved(still, pixels_of(tile)), 15, "the picture moves")
         assert time.monotonic() - started < 60
         watch_playback(page)
         if os.environ.get("HERON_SCREENSHOTS") == "1":

@@ -49,9 +49,7 @@ class Verdict:
 
     @property
     def is_exact(self) -> bool:
-        return self.frames > 0 and not (
-            self.unstamped or self.lost or self.repeated or self.disordered or self.changed
-        )
+        return self.frames > 0 and not (self.unstamped or self.lost or self.repeated or self.disordered or self.changed)
 
 
 def read_ledger(path: Path, stream: str) -> tuple[list[SentFrame], list[SentUnit]]:
@@ -75,9 +73,7 @@ def read_ledger(path: Path, stream: str) -> tuple[list[SentFrame], list[SentUnit
                 )
             )
         else:
-            units.append(
-                SentUnit(line["index"], line["utc_ns"], line["timestamp"], line["sha256"], line["viewers"])
-            )
+            units.append(SentUnit(line["index"], line["utc_ns"], line["timestamp"], line["sha256"], line["viewers"]))
     return frames, units
 
 
@@ -98,16 +94,12 @@ def judge(seen: Sequence[SeenFrame], sent: Sequence[SentFrame] | None = None) ->
             verdict.disordered.append(counter)
         known.add(counter)
         highest = max(highest, counter)
-    expected = (
-        range(first, last + 1) if sent is None else [f.counter for f in sent if first <= f.counter <= last]
-    )
+    expected = range(first, last + 1) if sent is None else [f.counter for f in sent if first <= f.counter <= last]
     verdict.lost = [counter for counter in expected if counter not in known]
     if sent is not None:
         hashes = {frame.counter: frame.sha256 for frame in sent}
         verdict.changed = [
-            frame.counter
-            for frame in seen
-            if frame.counter is not None and hashes.get(frame.counter) != frame.sha256
+            frame.counter for frame in seen if frame.counter is not None and hashes.get(frame.counter) != frame.sha256
         ]
     errors = [abs(float(frame.pts_s) - frame.utc_ns / 1e9) for frame in seen if frame.pts_s and frame.utc_ns]
     verdict.worst_time_error_s = max(errors, default=0.0)

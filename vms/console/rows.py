@@ -15,7 +15,7 @@ from vms.cameras.choices import RecordingMode, StreamKind, StreamState
 from vms.cameras.models import Camera
 from vms.cameras.states import describe_state, stream_of
 
-TONES = {
+TONES: dict[str, str] = {
     StreamState.RECORDING: "ok",
     StreamState.LIVE: "ok",
     StreamState.CONNECTING: "warn",

@@ -61,9 +61,7 @@ class Bridge(Scene):
                         )
             if self.random.random() < 0.8:
                 reflection = mixed((120, 112, 120), (230, 180, 120), 0.4 * self.random.random())
-                self.line(
-                    [(x + width / 2, horizon + 8), (x + width / 2, horizon + 8 + height * 0.8)], reflection, 3
-                )
+                self.line([(x + width / 2, horizon + 8), (x + width / 2, horizon + 8 + height * 0.8)], reflection, 3)
             x += width + self.random.uniform(-4, 16)
 
     def _paint_road(self, view: View) -> None:
@@ -88,9 +86,7 @@ class Bridge(Scene):
             for post in (-11.6, 11.6):
                 cuboid(self, view, (post - 0.09, y, 0), (post + 0.09, y + 0.15, 8), (46, 52, 66))
                 lamp = (post - math.copysign(1.8, post), y, 8.0)
-                self.line(
-                    [view.spot(post, y, 8), view.spot(*lamp)], (46, 52, 66), 0.14 * view.metre(post, y, 8)
-                )
+                self.line([view.spot(post, y, 8), view.spot(*lamp)], (46, 52, 66), 0.14 * view.metre(post, y, 8))
                 metre = view.metre(*lamp)
                 self.glow(view.spot(*lamp), max(12, 2.2 * metre), (255, 220, 160), 1.0)
                 self.ellipse(view.spot(*lamp), (0.28 * metre, 0.1 * metre), (255, 244, 214))
@@ -102,13 +98,9 @@ class Bridge(Scene):
             if light > 0.25 and abs(x - 960) > 130 + (y - 250) * 1.9:
                 self.line([(x - 9, y), (x + 9, y)], mixed((72, 80, 104), (160, 148, 150), 0.5 * light), 1.4)
         cars = []
-        for number, (lane, start) in enumerate(
-            ((2.4, 0.05), (6.8, 0.3), (2.4, 0.52), (6.8, 0.8), (2.5, 0.78))
-        ):
+        for number, (lane, start) in enumerate(((2.4, 0.05), (6.8, 0.3), (2.4, 0.52), (6.8, 0.8), (2.5, 0.78))):
             cars.append((_NEAR_M + _REACH_M * ((phase + start) % 1), lane, 90, number))
-        for number, (lane, start) in enumerate(
-            ((-2.4, 0.0), (-6.8, 0.22), (-2.5, 0.4), (-6.8, 0.58), (-2.4, 0.73))
-        ):
+        for number, (lane, start) in enumerate(((-2.4, 0.0), (-6.8, 0.22), (-2.5, 0.4), (-6.8, 0.58), (-2.4, 0.73))):
             cars.append((_NEAR_M + _REACH_M * (1 - (phase + start) % 1), lane, -90, number + 3))
         for y, lane, heading, number in sorted(cars, reverse=True):
             paint = _PAINTS[number % len(_PAINTS)]

@@ -143,9 +143,7 @@ class Scene:
         """Rows from `top` to `bottom` shade through `stops` (place from 0 to 1, colour)."""
         first, last = round(top * self.scale), round(bottom * self.scale)
         places = np.linspace(0, 1, max(1, last - first))
-        rows = np.stack(
-            [np.interp(places, [s[0] for s in stops], [bgr(s[1])[c] for s in stops]) for c in range(3)], 1
-        )
+        rows = np.stack([np.interp(places, [s[0] for s in stops], [bgr(s[1])[c] for s in stops]) for c in range(3)], 1)
         # half a level of noise: no bands in a soft sky
         noise = self.random.uniform(0, 1, (last - first, self.width_px, 1))
         self.image[first:last] = np.clip(rows[:, None, :] + noise, 0, 255).astype(np.uint8)

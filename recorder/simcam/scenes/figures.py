@@ -41,9 +41,7 @@ def draw_car(
     for at, ((a0, z0), (a1, z1)) in enumerate(itertools.pairwise(_PROFILE)):
         inset = 0.12 if z0 + z1 > 2.3 else 0.0
         half = 0.9 - inset
-        corners = np.array(
-            [place(a0, -half, z0), place(a0, half, z0), place(a1, half, z1), place(a1, -half, z1)]
-        )
+        corners = np.array([place(a0, -half, z0), place(a0, half, z0), place(a1, half, z1), place(a1, -half, z1)])
         flat = abs(a1 - a0) / math.hypot(a1 - a0, z1 - z0)
         paint = _GLASS if at in _GLASS_STRIPS else lit(colour, 0.72 + 0.43 * flat)
         faces.append((view.distance(corners), corners, lit(paint, light)))
@@ -73,9 +71,7 @@ def _draw_side(scene: Scene, view: View, place: _Place, side: float, colour: Col
     turns = np.linspace(0, 2 * math.pi, 18)
     for wheel in (-1.32, 1.32):
         for radius, paint in ((0.34, (22, 22, 24)), (0.18, (110, 112, 116))):
-            rim = [
-                place(wheel + radius * math.cos(t), side * 1.01, 0.33 + radius * math.sin(t)) for t in turns
-            ]
+            rim = [place(wheel + radius * math.cos(t), side * 1.01, 0.33 + radius * math.sin(t)) for t in turns]
             scene.polygon(view.at(rim), lit(paint, light))
 
 
@@ -109,9 +105,7 @@ def _draw_lamps(scene: Scene, view: View, place: _Place) -> None:
         spot = view.at(front if is_coming else back)[0]
         metre = view.focal / max(0.5, view.depth(front if is_coming else back))
         colour = (255, 238, 205) if is_coming else (215, 30, 24)
-        scene.glow(
-            (float(spot[0]), float(spot[1])), max(5, (1.5 if is_coming else 0.9) * metre), colour, 0.55
-        )
+        scene.glow((float(spot[0]), float(spot[1])), max(5, (1.5 if is_coming else 0.9) * metre), colour, 0.55)
         scene.ellipse(
             (float(spot[0]), float(spot[1])),
             (0.13 * metre, 0.09 * metre),
@@ -138,10 +132,7 @@ def draw_person(
     metre = view.metre(x, y, 0.9) * height_m / 1.76
     foot = view.spot(x, y)
     scene.shade(
-        [
-            (foot[0] + metre * 0.42 * math.cos(t), foot[1] + metre * 0.13 * math.sin(t))
-            for t in np.linspace(0, 6.2, 14)
-        ],
+        [(foot[0] + metre * 0.42 * math.cos(t), foot[1] + metre * 0.13 * math.sin(t)) for t in np.linspace(0, 6.2, 14)],
         0.6,
     )
     swing = math.sin(2 * math.pi * step) if direction else 0.0

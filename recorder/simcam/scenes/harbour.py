@@ -52,9 +52,7 @@ class Harbour(Scene):
                 y = _HORIZON + 4 + 330 * self.random.random() ** 2
                 half = 6 + (y - _HORIZON) / 14
                 share = max(0.0, 1 - abs(place - 1130) / 150) * 0.75
-                self.line(
-                    [(place - half, y), (place + half, y)], mixed((110, 96, 100), (250, 186, 122), share), 1.5
-                )
+                self.line([(place - half, y), (place + half, y)], mixed((110, 96, 100), (250, 186, 122), share), 1.5)
         with self.front():
             self._paint_breakwater()
         with self.front():
@@ -74,11 +72,7 @@ class Harbour(Scene):
             hill.append(
                 (
                     x,
-                    _HORIZON
-                    - 26
-                    - 18 * math.sin(x / 190)
-                    - 11 * math.sin(x / 71 + 1)
-                    - 16 * math.cos(x / 430),
+                    _HORIZON - 26 - 18 * math.sin(x / 190) - 11 * math.sin(x / 71 + 1) - 16 * math.cos(x / 430),
                 )
             )
         self.polygon([*hill, (1920, _HORIZON)], (84, 74, 92))
@@ -120,9 +114,7 @@ class Harbour(Scene):
                 paint = paints[(column * 3 + row * 2) % len(paints)]
                 self.box(left, top, left + 63, top + 32, paint)
                 for rib in range(6, 62, 8):
-                    self.line(
-                        [(left + rib, top + 3), (left + rib, top + 29)], mixed(paint, (0, 0, 0), 0.2), 1
-                    )
+                    self.line([(left + rib, top + 3), (left + rib, top + 29)], mixed(paint, (0, 0, 0), 0.2), 1)
         self.box(1262, 500, 1312, 520, (190, 178, 176))
         self.line([(1285, 500), (1285, 440)], (80, 78, 90), 4)
         for x in (1470, 1800):  # gantry cranes
@@ -174,9 +166,7 @@ class Harbour(Scene):
         self.polygon([(x - 22, y - 44), (x + 18, y - 44), (x + 23, y - 30), (x - 23, y - 30)], (54, 58, 72))
         self.line([(x - 8, y - 52), (x - 8, y - 58)], (64, 60, 70), 3)
         self.polygon([(x - 52, y - 9), (x - 50, y - 36), (x - 38, y - 36), (x - 36, y - 9)], (60, 52, 58))
-        shine = max(
-            0.0, min(1.0, (x - 420) / 60, (1380 - x) / 60)
-        )  # behind the breakwater and the ship no light
+        shine = max(0.0, min(1.0, (x - 420) / 60, (1380 - x) / 60))  # behind the breakwater and the ship no light
         self.glow((x - 8, y - 60), 22, (255, 246, 214), shine)
         self.glow((x + 30, y - 40), 14, (80, 255, 130), 0.8 * shine)
         self.line([(x - 10, y + 34), (x + 4, y + 34)], (226, 196, 160), 2)
@@ -188,9 +178,7 @@ class Harbour(Scene):
             [(x - 22, y + 10), (x + 22, y + 10), (x + 9 + tilt, y - 48), (x - 9 + tilt, y - 48)],
             (150, 44, 40),
         )
-        self.polygon(
-            [(x, y + 10), (x + 22, y + 10), (x + 9 + tilt, y - 48), (x + tilt, y - 48)], (108, 32, 34)
-        )
+        self.polygon([(x, y + 10), (x + 22, y + 10), (x + 9 + tilt, y - 48), (x + tilt, y - 48)], (108, 32, 34))
         shine = max(0.0, wave(phase, 4)) ** 2
         self.glow((x + tilt, y - 58), 15 + 50 * shine, (255, 60, 40), 0.35 + 0.65 * shine)
 

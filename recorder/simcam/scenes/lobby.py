@@ -46,9 +46,7 @@ class Lobby(Scene):
         )
         ground(self, view, _LEFT_M, 1, _RIGHT_M, _BACK_M, (222, 219, 214), _HEIGHT_M)
         for y in range(2, 15):  # a soft sheen of the back wall's light in the floor, and the tiles' joints
-            ground(
-                self, view, _LEFT_M, y, _RIGHT_M, y + 1, mixed((126, 121, 116), (168, 161, 152), (y - 2) / 13)
-            )
+            ground(self, view, _LEFT_M, y, _RIGHT_M, y + 1, mixed((126, 121, 116), (168, 161, 152), (y - 2) / 13))
         ground(self, view, -9, 0.5, 9, 2, (124, 119, 114))
         for y in range(1, 15):
             self.line(view.at([(_LEFT_M, y, 0), (_RIGHT_M, y, 0)]), (112, 107, 103), 1)
@@ -129,9 +127,7 @@ class Lobby(Scene):
             cuboid(self, view, (x - 0.14, _BACK_M - 0.06, 0), (x + 1.94, _BACK_M - 0.04, 2.6), (96, 92, 88))
             for leaf in (0.0, 0.92):
                 steel = (172, 174, 176) if leaf else (156, 158, 161)
-                cuboid(
-                    self, view, (x + leaf, _BACK_M - 0.08, 0), (x + leaf + 0.88, _BACK_M - 0.07, 2.42), steel
-                )
+                cuboid(self, view, (x + leaf, _BACK_M - 0.08, 0), (x + leaf + 0.88, _BACK_M - 0.07, 2.42), steel)
             spot = view.spot(x + 0.9, _BACK_M - 0.1, 2.85)
             self.ellipse(spot, (7, 7), (240, 190, 110))
 
@@ -149,9 +145,7 @@ class Lobby(Scene):
         self.glow(view.spot(-1.8, _BACK_M, 2.7), 330, (84, 62, 36), 0.8)
         spot, metre = view.spot(-1.8, _BACK_M - 0.2, 2.8), view.metre(-1.8, _BACK_M, 2.8)
         self.ellipse(spot, (0.46 * metre, 0.46 * metre), (238, 230, 214))
-        self.ellipse(
-            (spot[0] + 0.16 * metre, spot[1] - 0.1 * metre), (0.34 * metre, 0.34 * metre), (138, 102, 72)
-        )
+        self.ellipse((spot[0] + 0.16 * metre, spot[1] - 0.1 * metre), (0.34 * metre, 0.34 * metre), (138, 102, 72))
         cuboid(self, view, (-4.4, 12.4, 0), (0.8, 13.2, 1.12), (206, 198, 186), (1.14, 0.9, 0.7))
         cuboid(self, view, (-4.5, 12.3, 1.12), (0.9, 13.25, 1.2), (92, 68, 50))
         cuboid(self, view, (-3.1, 12.7, 1.2), (-2.5, 12.75, 1.62), (44, 46, 50))
@@ -183,9 +177,7 @@ class Lobby(Scene):
             light=0.95,
         )
         self._hide_behind_desk()
-        draw_person(
-            self, view, 0.95 + 0.02 * wave(phase, 1, 0.3), 11.6, 0, (140, 122, 96), (62, 66, 82), direction=0
-        )
+        draw_person(self, view, 0.95 + 0.02 * wave(phase, 1, 0.3), 11.6, 0, (140, 122, 96), (62, 66, 82), direction=0)
         second = (phase + 0.55) % 1
         draw_person(
             self,
@@ -199,9 +191,7 @@ class Lobby(Scene):
             hair=(122, 88, 52),
             height_m=1.68,
         )
-        draw_person(
-            self, view, -7.6 + phase * 15.2, 7.2, phase * 10, (52, 72, 104), (58, 54, 52), bag=(92, 66, 44)
-        )
+        draw_person(self, view, -7.6 + phase * 15.2, 7.2, phase * 10, (52, 72, 104), (58, 54, 52), bag=(92, 66, 44))
 
     def _hide_behind_desk(self) -> None:
         cuboid(self, self.view, (-4.4, 12.4, 0), (0.8, 13.2, 1.12), (206, 198, 186), (1.14, 0.9, 0.7))

@@ -22,9 +22,7 @@ class View:
         pitch, pan = math.radians(pitch_deg), math.radians(pan_deg)
         self.eye = np.array([0.0, 0.0, height_m])
         turn = np.array([[math.cos(pan), -math.sin(pan), 0], [math.sin(pan), math.cos(pan), 0], [0, 0, 1]])
-        tilt = np.array(
-            [[1, 0, 0], [0, math.sin(pitch), math.cos(pitch)], [0, math.cos(pitch), -math.sin(pitch)]]
-        )
+        tilt = np.array([[1, 0, 0], [0, math.sin(pitch), math.cos(pitch)], [0, math.cos(pitch), -math.sin(pitch)]])
         self._axes = tilt @ turn
         self.focal = focal
         self._centre_y = centre_y
@@ -33,9 +31,7 @@ class View:
         """Points (n, 3) in metres to (n, 2) in the picture."""
         seen = (np.asarray(points, float).reshape(-1, 3) - self.eye) @ self._axes.T
         depth = np.maximum(seen[:, 2], NEAR_M)
-        return np.stack(
-            [960 + self.focal * seen[:, 0] / depth, self._centre_y - self.focal * seen[:, 1] / depth], 1
-        )
+        return np.stack([960 + self.focal * seen[:, 0] / depth, self._centre_y - self.focal * seen[:, 1] / depth], 1)
 
     def spot(self, x: float, y: float, z: float = 0.0) -> tuple[float, float]:
         point = self.at((x, y, z))[0]
@@ -56,9 +52,7 @@ def face(scene: Scene, view: View, corners: object, colour: Colour) -> None:
     scene.polygon(view.at(corners), colour)
 
 
-def ground(
-    scene: Scene, view: View, x0: float, y0: float, x1: float, y1: float, colour: Colour, z: float = 0
-) -> None:
+def ground(scene: Scene, view: View, x0: float, y0: float, x1: float, y1: float, colour: Colour, z: float = 0) -> None:
     """A rectangle lying at height `z`."""
     face(scene, view, [(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)], colour)
 

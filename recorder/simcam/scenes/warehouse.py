@@ -104,9 +104,7 @@ class Warehouse(Scene):
             y0 = near + 0.12 + place * width
             y1, top = y0 + width - 0.2, level + 0.17 + self.random.uniform(0.85, 1.5)
             low, high = sorted((side * (_SIDE_M + 0.08), side * (_SIDE_M + _DEEP_M - 0.1)))
-            paint = lit(
-                _BOXES[int(self.random.integers(len(_BOXES)))], fade * self.random.uniform(0.86, 1.08)
-            )
+            paint = lit(_BOXES[int(self.random.integers(len(_BOXES)))], fade * self.random.uniform(0.86, 1.08))
             cuboid(self, view, (low, y0, level + 0.02), (high, y1, level + 0.15), lit((134, 102, 68), fade))
             cuboid(self, view, (low, y0, level + 0.17), (high, y1, top), paint, (1.15, 0.8, 0.94))
             inner = side * (_SIDE_M + 0.07)
@@ -139,9 +137,7 @@ class Warehouse(Scene):
     def _paint_forklift(self, x: float, y: float, phase: float) -> None:
         view = self.view
         self.shade(
-            view.at(
-                [(x - 1.5, y - 0.8, 0), (x + 2.4, y - 0.8, 0), (x + 2.4, y + 0.8, 0), (x - 1.5, y + 0.8, 0)]
-            ),
+            view.at([(x - 1.5, y - 0.8, 0), (x + 2.4, y - 0.8, 0), (x + 2.4, y + 0.8, 0), (x - 1.5, y + 0.8, 0)]),
             0.55,
         )
 
@@ -176,12 +172,8 @@ class Warehouse(Scene):
             ],
             (204, 96, 34),
         )
-        self.ellipse(
-            (seat[0] + 0.02 * metre, seat[1] - 0.7 * metre), (0.11 * metre, 0.13 * metre), (206, 166, 140)
-        )
-        self.ellipse(
-            (seat[0] + 0.01 * metre, seat[1] - 0.76 * metre), (0.12 * metre, 0.09 * metre), (232, 232, 226)
-        )
+        self.ellipse((seat[0] + 0.02 * metre, seat[1] - 0.7 * metre), (0.11 * metre, 0.13 * metre), (206, 166, 140))
+        self.ellipse((seat[0] + 0.01 * metre, seat[1] - 0.76 * metre), (0.12 * metre, 0.09 * metre), (232, 232, 226))
         block((-0.7, -0.55, 2.15), (0.85, 0.55, 2.23), dark)
         turns = np.linspace(0, 2 * math.pi, 18)
         for wheel, radius in ((-0.85, 0.28), (0.6, 0.34)):

@@ -21,6 +21,7 @@ class Stage:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        (directory / "meta").write_text('{"volume": "v"}')
         self.happened: list[str] = []
         self.salvaged: list[Path] = []
         self.sync_error: OSError | None = None

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 
-def write_clip(
-    path: Path, codec: str, *, b_frames: int = 0, frames: int = 15, audio: str | None = "aac"
-) -> Path:
+def write_clip(path: Path, codec: str, *, b_frames: int = 0, frames: int = 15, audio: str | None = "aac") -> Path:
     """An MP4 or MKV file of `frames` at 15 fps, one GOP, 320x180."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264" if codec == "h264" else "libx265", rate=15)

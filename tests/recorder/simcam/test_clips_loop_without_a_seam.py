@@ -19,9 +19,7 @@ def test_timestamps_go_on_in_even_steps(simcam, short_clip):
         client.play("track1")
         frames = list(islice(client.frames(), _FRAMES))
     shown = sorted(frame[0].timestamp for frame in frames)
-    assert shown != [frame[0].timestamp for frame in frames], (
-        "the clip has B-frames, so decoding order differs"
-    )
+    assert shown != [frame[0].timestamp for frame in frames], "the clip has B-frames, so decoding order differs"
     # the last few frames may precede ones that weren't read
     assert {after - before for before, after in pairwise(shown[:-3])} == {6000}
     sequences = [packet.sequence for frame in frames for packet in frame]

@@ -29,9 +29,7 @@ def test_frames_arrive_bit_for_bit(simcam, codec, b_frames):
 
 def test_udp_delivers_the_same(simcam):
     cameras = simcam(1, *_SMALL)
-    seen = read_footage(
-        cameras.url(1, "sub"), options={"rtsp_transport": "udp", **_QUICK}, max_frames=_FRAMES
-    )
+    seen = read_footage(cameras.url(1, "sub"), options={"rtsp_transport": "udp", **_QUICK}, max_frames=_FRAMES)
     cameras.stop()
     verdict = judge(seen.frames, read_ledger(cameras.ledger, "1/sub")[0])
     assert verdict.is_exact, verdict

@@ -35,9 +35,7 @@ def test_sha256_digest_is_asked_for_and_checked(simcam, tmp_path):
         assert "SHA-256" in headers["www-authenticate"]
         nonce = re.search(r'nonce="(\w+)"', headers["www-authenticate"])[1]
         for password, expected in (("wrong", 401), ("secret", 200)):
-            response = digest(
-                f"{digest(f'viewer:simcam:{password}')}:{nonce}:{digest(f'DESCRIBE:{client.url}')}"
-            )
+            response = digest(f"{digest(f'viewer:simcam:{password}')}:{nonce}:{digest(f'DESCRIBE:{client.url}')}")
             value = (
                 f'Digest username="viewer", realm="simcam", nonce="{nonce}", uri="{client.url}", '
                 f'response="{response}", algorithm=SHA-256'
