@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -60,7 +61,8 @@ class Product:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        bind = self.environment.get("VMS_BIND", "127.0.0.1")
+        return f"{'http' if bind == '127.0.0.1' else 'https'}://{bind}:{self.port}"
 
     def request(self, method: str, path: str, body: Any = None, *, raw: bool = False) -> Any:
         """JSON of the answer, or its bytes. Raises `urllib.error.HTTPError`."""
@@ -70,7 +72,9 @@ class Product:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", **self.headers},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        certificate = self.home / "secrets" / "certificate.pem"
+        trust = ssl.create_default_context(cafile=certificate) if certificate.exists() else None
+        with urllib.request.urlopen(request, timeout=30, context=trust) as answer:
             content = answer.read()
         return content if raw or not content else json.loads(content)
 

@@ -14,10 +14,15 @@ django_app = get_asgi_application()
 from django.conf import settings  # noqa: E402
 
 from recorder.media.proxy import MediaProxy  # noqa: E402
+from vms.own_addresses import reached_from_here  # noqa: E402
 from vms.routing import websocket_urlpatterns  # noqa: E402
 
 MEDIA_PREFIX = "/media/"
-media_proxy = MediaProxy(settings.VMS_MEDIA_PORT)
+media_proxy = MediaProxy(
+    settings.VMS_MEDIA_PORT,
+    reached_from_here(settings.VMS_BIND),
+    certificate=settings.VMS_CERTIFICATE if settings.VMS_IS_HTTPS else None,
+)
 django_and_channels = ProtocolTypeRouter(
     {
         "http": django_app,

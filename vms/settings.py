@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from recorder.home import VmsHome
 from recorder.netguard import DEFAULT_NETWORKS, AddressPolicy
+from vms.own_addresses import is_loopback_only, own_addresses, own_names
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -69,9 +70,16 @@ except ValueError as err:
 
 DEBUG = False
 SECRET_KEY = setting("VMS_SECRET_KEY") or _django_key
-ALLOWED_HOSTS = [host for host in setting("VMS_ALLOWED_HOSTS").split(",") if host] or (
-    ["localhost", "127.0.0.1", "[::1]", "testserver"] if VMS_BIND in ("127.0.0.1", "::1") else ["*"]
-)
+try:
+    own_addresses(VMS_BIND)
+except ValueError as err:
+    raise ImproperlyConfigured(f"VMS_BIND must be an address of this machine, not {VMS_BIND!r}.") from err
+ALLOWED_HOSTS = [host for host in setting("VMS_ALLOWED_HOSTS").split(",") if host] or [
+    *(f"[{address}]" if ":" in address else address for address in own_addresses(VMS_BIND)),
+    *own_names(),
+    "[::1]",
+    "testserver",
+]
 CSRF_TRUSTED_ORIGINS = [origin for origin in setting("VMS_TRUSTED_ORIGINS").split(",") if origin]
 
 INSTALLED_APPS = [
@@ -209,7 +217,10 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/sign-in/"
-VMS_IS_HTTPS = setting("VMS_HTTPS", "0") == "1"
+VMS_IS_HTTPS = not is_loopback_only(VMS_BIND)
+VMS_CERTIFICATE = Path(setting("VMS_CERTIFICATE") or VMS_HOME.secrets / "certificate.pem")
+VMS_CERTIFICATE_KEY = Path(setting("VMS_CERTIFICATE_KEY") or VMS_HOME.secrets / "certificate-key.pem")
+VMS_HAS_OWN_CERTIFICATE = bool(setting("VMS_CERTIFICATE"))
 SESSION_COOKIE_NAME = "__Host-sid" if VMS_IS_HTTPS else f"heron_sid_{VMS_PORT}"
 CSRF_COOKIE_NAME = "__Host-csrf" if VMS_IS_HTTPS else f"heron_csrf_{VMS_PORT}"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = VMS_IS_HTTPS

@@ -25,6 +25,7 @@ from vms.servers.choices import VolumePurpose
 from vms.servers.local import ensure_local_server
 from vms.servers.models import Server
 from vms.servers.volumes import VolumeUnusableError, ensure_volume
+from watchdog.certificate import ensure_certificate
 from watchdog.exceptions import CannotStartError
 
 DEMO_CAMERAS = ("Car park north", "Lobby", "Harbour", "Warehouse aisle 3")
@@ -56,6 +57,8 @@ def prepare_installation() -> Prepared:
         raise CannotStartError(str(err)) from err
     # Redis and the recorder start later: that nobody could be told of the new cameras is no news.
     logging.getLogger("vms").setLevel(logging.ERROR)
+    if settings.VMS_IS_HTTPS and not settings.VMS_HAS_OWN_CERTIFICATE:
+        ensure_certificate(settings.VMS_CERTIFICATE, settings.VMS_CERTIFICATE_KEY, settings.VMS_BIND)
     token = _ensure_owner()
     _add_demo_cameras(server)
     simulated = Camera.objects.existing().filter(is_simulated=True).count()

@@ -28,19 +28,25 @@ def service_specs(*, with_simulated_cameras: int = 0) -> list[ServiceSpec]:
                 stop_timeout_s=1,
             )
         )  # fmt: skip
+    web_tls: list[str] = []
+    media_tls: list[str] = []
+    if settings.VMS_IS_HTTPS:
+        certificate, key = str(settings.VMS_CERTIFICATE), str(settings.VMS_CERTIFICATE_KEY)
+        web_tls = ["--ssl-certfile", certificate, "--ssl-keyfile", key]
+        media_tls = ["--certificate", certificate, "--certificate-key", key]
     specs += [
         ServiceSpec(
             "web",
             [python, "-m", "uvicorn", "vms.asgi:application", "--host", settings.VMS_BIND,
              "--port", str(settings.VMS_PORT), "--ws", "websockets-sansio", "--ws-per-message-deflate", "false",
              "--lifespan", "off", "--log-level", "warning", "--no-access-log", "--no-server-header",
-             "--timeout-graceful-shutdown", "2"],
+             "--timeout-graceful-shutdown", "2", *web_tls],
             environment,
         ),
         ServiceSpec(
             "media",
             [python, "-m", "recorder.media", "--home", str(home.root), "--bind", settings.VMS_BIND,
-             "--port", str(settings.VMS_MEDIA_PORT)],
+             "--port", str(settings.VMS_MEDIA_PORT), *media_tls],
             environment,
         ),
         ServiceSpec(

@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import ssl
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -47,8 +49,14 @@ QUEUED_MESSAGES = 4
 class MediaProxy:
     """`MediaProxy(port)` as an ASGI app for paths `<root>/m/<token>/...`."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1", prefix: str = "/media") -> None:
-        self._authority = f"{host}:{port}"
+    def __init__(
+        self, port: int, host: str = "127.0.0.1", prefix: str = "/media", certificate: Path | None = None
+    ) -> None:
+        """`certificate`: PEM of the media service where it speaks HTTPS; exactly that one is accepted, by whatever
+        name, for the connection stays on this machine."""
+        self._authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._certificate = certificate
+        self._tls: ssl.SSLContext | None = None
         self._prefix = prefix
         self._client: httpx.AsyncClient | None = None
 
@@ -59,12 +67,16 @@ class MediaProxy:
             return
         query = scope.get("query_string", b"").decode("latin-1")
         address = f"{self._authority}{path}{'?' + query if query else ''}"
+        if self._certificate is not None and self._tls is None:
+            self._tls = ssl.create_default_context(cafile=self._certificate)
+            self._tls.check_hostname = False
+        secure = "s" if self._tls else ""
         if scope["type"] == "websocket":
-            await self._forward_websocket(scope, receive, send, f"ws://{address}")
+            await self._forward_websocket(scope, receive, send, f"ws{secure}://{address}")
         elif scope["method"] not in METHODS:
             await _refuse(scope, receive, send, 405, b"Only GET and HEAD.")
         else:
-            await self._forward_http(scope, receive, send, f"http://{address}")
+            await self._forward_http(scope, receive, send, f"http{secure}://{address}")
 
     async def close(self) -> None:
         if self._client is not None:
@@ -88,7 +100,8 @@ class MediaProxy:
         if self._client is None:
             timeout = httpx.Timeout(READ_S, connect=CONNECT_S)
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
-            self._client = httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False)
+            verify = self._tls if self._tls is not None else True
+            self._client = httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False, verify=verify)
         headers = [(name, value) for name, value in scope["headers"] if name in FORWARDED]
         has_started = False
         try:
@@ -117,6 +130,7 @@ class MediaProxy:
         try:
             upstream = await connect(
                 url,
+                ssl=self._tls,
                 origin=own.get(b"origin"),
                 additional_headers={"Host": own.get(b"host", self._authority)},
                 compression=None,

@@ -9,6 +9,7 @@ import sys
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from vms.own_addresses import is_loopback_only, own_addresses
 from watchdog.exceptions import CannotStartError
 from watchdog.preparation import prepare_installation
 from watchdog.services import service_specs
@@ -41,7 +42,7 @@ class Command(BaseCommand):
             raise CommandError(str(err)) from err
 
         def tell() -> None:
-            host = "localhost" if settings.VMS_BIND in ("127.0.0.1", "::1") else settings.VMS_BIND
+            host = "localhost" if is_loopback_only(settings.VMS_BIND) else own_addresses(settings.VMS_BIND)[0]
             url = f"{'https' if settings.VMS_IS_HTTPS else 'http'}://{host}:{settings.VMS_PORT}"
             print(f"\n  Heron VMS runs at {url}/")
             if prepared.setup_token:
