@@ -21,13 +21,17 @@ def secured():
 
 
 @contextmanager
-def asked(secured, method, path, body=None, token=None, port=None):
+def asked(secured, method, path, body=None, token=None, **headers):
     product, trust = secured
-    connection = http.client.HTTPSConnection(ADDRESS, port or product.port, context=trust, timeout=10)
-    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    connection = http.client.HTTPSConnection(ADDRESS, product.port, context=trust, timeout=10)
+    headers["Content-Type"] = "application/json"
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
     connection.request(method, path, json.dumps(body) if body else None, headers)
-    yield connection.getresponse()
-    connection.close()
+    try:
+        yield connection.getresponse()
+    finally:
+        connection.close()
 
 
 def ask_json(secured, method, path, body=None, token=None):
@@ -74,7 +78,5 @@ def test_a_snapshot_comes_through_the_web_service(secured, token, camera):
 
 
 def test_a_foreign_host_name_is_refused(secured):
-    product, trust = secured
-    connection = http.client.HTTPSConnection(ADDRESS, product.port, context=trust, timeout=10)
-    connection.request("GET", "/sign-in/", headers={"Host": "elsewhere.example"})
-    assert connection.getresponse().status == 400
+    with asked(secured, "GET", "/sign-in/", Host="elsewhere.example") as answer:
+        assert answer.status == 400
