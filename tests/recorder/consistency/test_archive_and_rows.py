@@ -13,29 +13,11 @@ from recorder.consistency.rebuild import rebuild_rows
 from recorder.fmp4 import SampleIndexBuilder, build_init, video_fragment_header
 from recorder.models import Recording, Segment
 from recorder.samples import VideoParameters
-from vms.cameras import services
 from vms.cameras.models import Camera
-from vms.servers.local import ensure_local_server
-from vms.servers.volumes import ensure_volume
 
 pytestmark = pytest.mark.django_db
 START_MS = 1_790_000_000_000
 JPEG = VideoParameters("mjpeg", 64, 48)
-
-
-@pytest.fixture
-def server():
-    return ensure_local_server()
-
-
-@pytest.fixture
-def volume(server, tmp_path):
-    return ensure_volume(server, tmp_path / "archive")
-
-
-@pytest.fixture
-def camera(server):
-    return services.create_camera(actor=None, name="Gate", main_url="rtsp://10.0.0.9/main", server=server)
 
 
 def write_segment(volume, camera_id, start_ms, seconds=10):

@@ -2,65 +2,22 @@
 
 import os
 import uuid
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from recorder.models import Gap, GarbageFile, Hold, Recording, RetentionRule, Segment
 from recorder.retention import keeper
-from recorder.retention.purge import drain_garbage, purge_segments, relative_path
+from recorder.retention.purge import drain_garbage, purge_segments
 from recorder.retention.room import VolumeRoom
-from vms.cameras import services
+from tests.recorder.retention.archived import MINUTE, START, ids
 from vms.events.models import Event
-from vms.servers.local import ensure_local_server
-from vms.servers.volumes import ensure_volume
 
 pytestmark = pytest.mark.django_db
-MINUTE = timedelta(minutes=1)
-START = datetime.now(UTC).replace(microsecond=123000) - timedelta(days=10)
-
-
-@pytest.fixture
-def server():
-    return ensure_local_server()
-
-
-@pytest.fixture
-def volume(server, tmp_path):
-    return ensure_volume(server, tmp_path / "archive")
-
-
-@pytest.fixture
-def stream(server):
-    camera = services.create_camera(actor=None, name="Gate", main_url="rtsp://10.0.0.9/main", server=server)
-    return camera.streams.get()
-
-
-@pytest.fixture
-def recording(stream, server, volume):
-    """Ten minutes in ten segments, with a small file for each."""
-    run = Recording.objects.create(
-        stream=stream, server=server, epoch=1, started_at=START, ended_at=START + 10 * MINUTE
-    )
-    for n in range(10):
-        segment = Segment.objects.create(
-            stream=stream, recording=run, volume=volume, epoch=1, started_at=START + n * MINUTE,
-            ended_at=START + (n + 1) * MINUTE, size_bytes=1000, frame_count=900, keyframe_count=30, video_codec="h264",
-        )  # fmt: skip
-        path = Path(volume.path) / relative_path(segment)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x" * 1000)
-    return run
 
 
 def files(volume):
     return sorted(Path(root) / name for root, _, names in os.walk(volume.path) for name in names if name != "meta")
-
-
-def ids(recording, *numbers):
-    rows = list(recording.segments.order_by("started_at").values_list("pk", flat=True))
-    return [rows[number] for number in numbers]
 
 
 def test_the_oldest_minutes_go_and_are_explained(server, volume, recording):

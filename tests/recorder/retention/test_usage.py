@@ -10,26 +10,18 @@ from recorder.retention.alarms import tell_forecast
 from recorder.retention.purge import purge_segments
 from recorder.retention.services import create_hold
 from recorder.retention.usage import count_usage, stored_bytes
-from tests.recorder.retention.test_purge import (  # noqa: F401 - fixtures
-    MINUTE,
-    START,
-    ids,
-    recording,
-    server,
-    stream,
-    volume,
-)
+from tests.recorder.retention.archived import MINUTE, START, ids
 from vms.events.models import Event
 from vms.servers.models import Volume
 
 pytestmark = pytest.mark.django_db
 
 
-def true_bytes(stream):  # noqa: F811
+def true_bytes(stream):
     return sum(Segment.objects.filter(stream=stream).values_list("size_bytes", flat=True))
 
 
-def test_what_is_stored_is_exact_between_counts(server, stream, recording):  # noqa: F811
+def test_what_is_stored_is_exact_between_counts(server, stream, recording):
     assert stored_bytes(server.pk) == {stream.pk: 10_000}, "before the first count"
     count_usage(server.pk, timezone.now())
     assert stored_bytes(server.pk) == {stream.pk: 10_000}
@@ -45,7 +37,7 @@ def test_what_is_stored_is_exact_between_counts(server, stream, recording):  # n
     assert stored_bytes(server.pk) == {stream.pk: 8000}
 
 
-def test_the_rate_is_that_of_the_last_days(server, stream, recording):  # noqa: F811
+def test_the_rate_is_that_of_the_last_days(server, stream, recording):
     count_usage(server.pk, START + timedelta(hours=1))
     usage = StreamUsage.objects.get()
     assert usage.rate_bytes_per_day == pytest.approx(10_000 * 24)
@@ -54,13 +46,13 @@ def test_the_rate_is_that_of_the_last_days(server, stream, recording):  # noqa: 
     assert StreamUsage.objects.get().rate_bytes_per_day == 0
 
 
-def test_held_bytes_are_counted_apart(server, stream, recording):  # noqa: F811
+def test_held_bytes_are_counted_apart(server, stream, recording):
     Hold.objects.create(camera=stream.camera, started_at=START, ended_at=START + 3 * MINUTE, reason="theft")
     count_usage(server.pk, timezone.now())
     assert StreamUsage.objects.get().held_bytes == 3000
 
 
-def test_a_hold_that_comes_between_plan_and_purge_wins(server, stream, recording):  # noqa: F811
+def test_a_hold_that_comes_between_plan_and_purge_wins(server, stream, recording):
     chosen = ids(recording, 0, 1, 2)
     create_hold(
         actor=None, camera=stream.camera, started_at=START + MINUTE, ended_at=START + 2 * MINUTE, reason="theft"
@@ -69,7 +61,7 @@ def test_a_hold_that_comes_between_plan_and_purge_wins(server, stream, recording
     assert Segment.objects.filter(pk=chosen[1]).exists()
 
 
-def test_a_promise_at_risk_is_told_once_a_day(server, stream, recording):  # noqa: F811
+def test_a_promise_at_risk_is_told_once_a_day(server, stream, recording):
     RetentionRule.objects.create(min_days=30)
     Volume.objects.update(capacity_bytes=100_000, free_bytes=50_000)
     now = START + timedelta(hours=1)

@@ -8,28 +8,10 @@ from django.db import transaction
 from recorder.capture.journal import Journal, JournalReader
 from recorder.models import Gap, Recording, Segment
 from recorder.worker.drain import JournalDrain, utc_from_ns
-from vms.cameras import services
-from vms.servers.local import ensure_local_server
-from vms.servers.volumes import ensure_volume
 
 pytestmark = pytest.mark.django_db
 START_NS = 1_790_000_000_000_000_000
 SECOND_NS = 1_000_000_000
-
-
-@pytest.fixture
-def server():
-    return ensure_local_server()
-
-
-@pytest.fixture
-def volume(server, tmp_path):
-    return ensure_volume(server, tmp_path / "archive")
-
-
-@pytest.fixture
-def camera(server):
-    return services.create_camera(actor=None, name="Gate", main_url="rtsp://10.0.0.9/main", server=server)
 
 
 @pytest.fixture
