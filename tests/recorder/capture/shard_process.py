@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -121,6 +122,8 @@ class ShardProcess:
             return []
         try:
             return reader.read(0, 10**6)
+        except sqlite3.OperationalError:  # the shard is still making the file
+            return []
         finally:
             reader.close()
 
