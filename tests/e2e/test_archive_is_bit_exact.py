@@ -55,9 +55,10 @@ def test_clips_hold_what_was_sent_over_the_borders_of_segments(recorded: Plant) 
 
 def test_time_in_the_archive_is_the_time_of_the_picture(recorded: Plant) -> None:
     """Segments carry absolute UTC on the camera's even clock; the stamps are real, so single ones are late where the
-    simulator was, and B-frames are stamped when sent and shown up to three pictures later."""
+    simulator was. Pictures between B-frames are sent up to three picture intervals after the time they show."""
     for camera in recorded.cameras:
         for path in recorded.files(camera):
             errors = [float(frame.pts_s) - frame.utc_ns / 1e9 for frame in read_footage(path).frames]
-            assert abs(statistics.median(errors)) < 0.2, f"{camera.name}: {path.name}"
+            usual_limit_s = 0.1 + (3 / 15 if "B-frames" in camera.name else 0)
+            assert abs(statistics.median(errors)) < usual_limit_s, f"{camera.name}: {path.name}"
             assert max(map(abs, errors)) < 1, f"{camera.name}: {path.name}"
