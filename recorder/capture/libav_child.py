@@ -24,32 +24,25 @@ import av.logging
 from recorder.capture.libav_packets import AudioReader, VideoReader
 from recorder.capture.libav_wire import AUDIO, ERROR, PARAMETERS, VIDEO, pack, pack_json
 from recorder.capture.pinned_proxy import PinnedProxy
+from recorder.capture.srt_input import start_srt
 from recorder.errors import ErrorCode
 
 PROTOCOLS = {
     "http": "http,tcp,httpproxy,crypto",
     "https": "https,http,tls,tcp,httpproxy,crypto",
     "rtmp": "rtmp,tcp",
-    "srt": "srt",
 }
 """libav may open nothing else: no file, concat, data, pipe or subfile from whatever a camera sends."""
+PROBE_OPTIONS = {"analyzeduration": "3000000", "probesize": "2000000"}
 IO_TIMEOUT_US = 8_000_000
 MEMORY_BYTES = 2 << 30
 PR_SET_PDEATHSIG = 1
 
 
 def open_options(scheme: str) -> dict[str, str]:
-    options = {
-        "protocol_whitelist": PROTOCOLS[scheme],
-        "rw_timeout": str(IO_TIMEOUT_US),
-        "analyzeduration": "3000000",
-        "probesize": "2000000",
-    }
+    options = {"protocol_whitelist": PROTOCOLS[scheme], "rw_timeout": str(IO_TIMEOUT_US), **PROBE_OPTIONS}
     if scheme in ("http", "https"):
         options["reconnect"] = "0"
-    if scheme == "srt":
-        options["timeout"] = str(IO_TIMEOUT_US)
-        options["mode"] = "caller"
     return options
 
 
@@ -92,6 +85,8 @@ def demux(request: dict[str, Any], write: Any) -> ErrorCode:
         proxy = PinnedProxy(request["host"], request["port"], request["ip"])
         os.environ["http_proxy"] = f"http://127.0.0.1:{proxy.start()}"
     try:
+        if request["scheme"] == "srt":
+            return _demux_srt(request, write)
         with av.open(stream_url(request), options=open_options(request["scheme"]), timeout=(10.0, 10.0)) as container:
             return _demux(container, write)
     except Exception as err:
@@ -100,6 +95,19 @@ def demux(request: dict[str, Any], write: Any) -> ErrorCode:
         if proxy is not None and proxy.was_refused:
             return ErrorCode.REFUSED
         return error_code(err)
+
+
+def _demux_srt(request: dict[str, Any], write: Any) -> ErrorCode:
+    receiver = start_srt(request)
+    try:
+        with av.open(receiver.stdout, format="mpegts", options=PROBE_OPTIONS) as container:
+            return _demux(container, write)
+    except av.FFmpegError:
+        # Nothing that could be read came: SRT tells neither a refusal nor a wrong passphrase from silence.
+        return ErrorCode.UNREACHABLE
+    finally:
+        receiver.kill()
+        receiver.wait()
 
 
 def _demux(container: Any, write: Any) -> ErrorCode:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import cache
 from typing import Any
 
 import ffmpeg
 
+from recorder.ffmpeg_binary import find_ffmpeg_binary
 from recorder.piped_process import PipedProcess, start_piped
 
 log = logging.getLogger(__name__)
@@ -52,17 +51,11 @@ class FfmpegMissing(TranscodingError):
         super().__init__("ffmpeg is not installed: apt-get install ffmpeg, or pip install imageio-ffmpeg.")
 
 
-@cache
 def find_ffmpeg() -> str:
-    """The system's ffmpeg, else the one that imageio-ffmpeg brings. Raises `FfmpegMissing`."""
-    path = shutil.which("ffmpeg")
+    """Path of the ffmpeg program. Raises `FfmpegMissing`."""
+    path = find_ffmpeg_binary()
     if path is None:
-        try:
-            import imageio_ffmpeg
-
-            path = imageio_ffmpeg.get_ffmpeg_exe()
-        except (ImportError, RuntimeError) as err:
-            raise FfmpegMissing from err
+        raise FfmpegMissing
     return path
 
 
