@@ -6,19 +6,14 @@ hours would be delivered a second time. Registered on the app by `vms.celery`.
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING
 
 from celery import bootsteps
 
 if TYPE_CHECKING:
-    from recorder.retention.keeper import RetentionKeeper
-    from recorder.worker.checker import ArchiveChecker
     from recorder.worker.shards import ShardKeeper
-    from recorder.worker.sitelink import SiteLink
-
-logger = logging.getLogger(__name__)
+    from recorder.worker.sitethreads import SiteThreads
 
 NODE_PREFIX = "recorder@"
 
@@ -28,8 +23,8 @@ _running: RecorderStep | None = None
 
 def poke_recorder() -> None:
     """Have the recorder of this process read the settings now; does nothing in any other process."""
-    if _running is not None and _running.link is not None:
-        _running.link.poke()
+    if _running is not None and _running.site is not None and _running.site.link is not None:
+        _running.site.link.poke()
 
 
 class RecorderStep(bootsteps.StartStopStep):
@@ -38,9 +33,7 @@ class RecorderStep(bootsteps.StartStopStep):
     def __init__(self, parent, **kwargs) -> None:
         super().__init__(parent, **kwargs)
         self.keeper: ShardKeeper | None = None
-        self.link: SiteLink | None = None
-        self.retention: RetentionKeeper | None = None
-        self.checker: ArchiveChecker | None = None
+        self.site: SiteThreads | None = None
 
     def include_if(self, parent) -> bool:
         return parent.hostname.startswith(NODE_PREFIX)
@@ -49,39 +42,26 @@ class RecorderStep(bootsteps.StartStopStep):
         # Django's apps are ready by now; importing models any earlier would fail.
         from django.conf import settings
 
-        from recorder.retention.keeper import RetentionKeeper
-        from recorder.worker.checker import ArchiveChecker
         from recorder.worker.shards import ShardKeeper
-        from recorder.worker.sitelink import SiteLink
-        from vms.servers.local import ensure_local_server
+        from recorder.worker.sitethreads import SiteThreads
 
         global _running
         _running = self
         shards = shard_count()
-        # Capture first: it records from the desired state it has, database or not.
         self.keeper = ShardKeeper(settings.VMS_HOME, shards)
         self.keeper.start()
-        server_id = ensure_local_server().pk
-        self.link = SiteLink(server_id, shards)
-        self.link.start()
-        self.retention = RetentionKeeper(server_id)
-        self.retention.start()
-        self.checker = ArchiveChecker(server_id)
-        self.checker.start()
+        self.site = SiteThreads(shards)
+        self.site.start()
 
     def stop(self, parent) -> None:
-        if self.checker is not None:
-            self.checker.stop()
-            self.checker = None
-        if self.retention is not None:
-            self.retention.stop()
-            self.retention = None
+        if self.site is not None:
+            self.site.stop_housekeeping()
         if self.keeper is not None:
             self.keeper.stop()
             self.keeper = None
-        if self.link is not None:
-            self.link.stop()
-            self.link = None
+        if self.site is not None:
+            self.site.stop_link()
+            self.site = None
 
     terminate = stop
 
