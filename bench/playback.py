@@ -116,23 +116,16 @@ def clip_first_byte_s(volume: Path, seconds: int) -> float:
     return time.perf_counter() - begun
 
 
+def concat_copy(names: Path, output: str) -> list[str]:
+    """The peer: ffmpeg joining the listed files into a fragmented MP4 without transcoding."""
+    read = ["-v", "error", "-nostdin", "-f", "concat", "-safe", "0", "-i", str(names)]
+    write = ["-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof", "-f", "mp4", "-y", output]
+    return ["ffmpeg", *read, *write]
+
+
 def ffmpeg_first_byte_s(volume: Path, names: Path) -> float:
     begun = time.perf_counter()
-    command = [
-        "ffmpeg",
-        "-v",
-        "error",
-        "-nostdin",
-        "-f",
-        "concat",
-        "-safe",
-        "0",
-        "-i",
-        str(names),
-        "-c",
-        "copy",
-    ]
-    command += ["-movflags", "frag_keyframe+empty_moov+default_base_moof", "-f", "mp4", "-"]
+    command = concat_copy(names, "-")
     with subprocess.Popen(command, stdout=subprocess.PIPE) as ffmpeg:
         ffmpeg.stdout.read(1)
         taken = time.perf_counter() - begun
@@ -150,21 +143,7 @@ def stream_s(volume: Path, seconds: int) -> float:
 
 def ffmpeg_stream_s(names: Path) -> float:
     begun = time.perf_counter()
-    command = [
-        "ffmpeg",
-        "-v",
-        "error",
-        "-nostdin",
-        "-f",
-        "concat",
-        "-safe",
-        "0",
-        "-i",
-        str(names),
-        "-c",
-        "copy",
-    ]
-    command += ["-movflags", "frag_keyframe+empty_moov+default_base_moof", "-f", "mp4", "-y", "/dev/null"]
+    command = concat_copy(names, "/dev/null")
     subprocess.run(command, check=True)
     return time.perf_counter() - begun
 
